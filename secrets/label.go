@@ -14,9 +14,10 @@ type Label struct {
 	TokenID   int64     // the service token that the value belongs to
 	AccountID int64     // the dbt account
 	Replaces  int64     // the token that this one replaces; 0: not a replacement
-	Written   time.Time // server time of dbt Cloud when the value was written (or recognised)
+	Written   time.Time // whole seconds; server time of dbt Cloud when the value was written (or recognised)
 	Until     time.Time // end of the overlap; zero when there is none to keep
 	First     bool      // the destination was empty: nobody is known to read it yet
+	Ready     bool      // what has to happen after the value was stored in every destination has happened
 }
 
 // Labels are the entries beside one object.
@@ -64,6 +65,9 @@ func (l Label) Encode() string {
 	if l.First {
 		parts = append(parts, "first=true")
 	}
+	if l.Ready {
+		parts = append(parts, "ready=true")
+	}
 	return strings.Join(parts, "/")
 }
 
@@ -87,18 +91,30 @@ func ParseLabel(s string) (Label, error) {
 		case "replaces":
 			l.Replaces, err = strconv.ParseInt(value, 10, 64)
 		case "written":
-			l.Written, err = time.Parse(time.RFC3339, value)
+			l.Written, err = parseTime(value)
 		case "until":
-			l.Until, err = time.Parse(time.RFC3339, value)
+			l.Until, err = parseTime(value)
 		case "first":
 			l.First, err = strconv.ParseBool(value)
+		case "ready":
+			l.Ready, err = strconv.ParseBool(value)
 		}
 		if err != nil {
 			return Label{}, fmt.Errorf("label has an unreadable %s", key)
 		}
 	}
-	if l.TokenID <= 0 || l.AccountID <= 0 {
+	if l.TokenID <= 0 || l.AccountID <= 0 || l.Replaces < 0 {
 		return Label{}, fmt.Errorf("label names no token")
 	}
 	return l, nil
+}
+
+// parseTime reads what Encode writes: whole seconds, in UTC. The year 0 is out
+// of range because in UTC it may become one that RFC 3339 cannot write.
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if t = t.UTC().Truncate(time.Second); err == nil && (t.Year() < 1 || t.Year() > 9999) {
+		err = strconv.ErrRange
+	}
+	return t, err
 }

@@ -7,7 +7,9 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The schemes of a reference.
@@ -47,6 +49,11 @@ var ErrNotARef = errors.New("not a secret reference: " + forms)
 var (
 	envName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	fieldName = regexp.MustCompile(`^[^\x00-\x20\x7f#?]+$`)
+	// pasted finds a dbt token inside a reference ("env://dbtc_…"): references
+	// are printed, so such a text must not become one.
+	pasted = regexp.MustCompile(`dbt[cu]_[A-Za-z0-9_-]{20}`)
+	// options are what may stand after the question mark.
+	options = map[string][]string{Env: nil, File: nil, Age: nil, Vault: {"mount", "namespace"}, AWS: {"region", "endpoint"}}
 )
 
 // ParseRef reads a reference. The result is normalised (slashes, dots, default
@@ -63,20 +70,30 @@ func ParseRef(s string) (Ref, error) {
 	bad := func(format string, args ...any) (Ref, error) {
 		return Ref{}, fmt.Errorf("%s:// reference: %s", scheme, fmt.Sprintf(format, args...))
 	}
-	allowed, known := map[string]string{Env: "", File: "", Age: "", Vault: "mount namespace", AWS: "region endpoint"}[scheme]
+	allowed, known := options[scheme]
 	if !known {
 		return Ref{}, ErrNotARef
+	}
+	if !utf8.ValidString(s) {
+		return bad("it is not valid UTF-8")
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return bad("its query cannot be read")
 	}
 	for key, v := range values {
-		if !strings.Contains(" "+allowed+" ", " "+key+" ") || len(v) != 1 || v[0] == "" {
+		if !slices.Contains(allowed, key) || len(v) != 1 || v[0] == "" {
 			return bad("only %q may stand after the question mark, each once and not empty", allowed)
 		}
+		// Decoded, such a value could not be written back or would end a header.
+		if !utf8.ValidString(v[0]) || strings.ContainsFunc(v[0], isControl) || strings.ContainsAny(v[0], "#?") {
+			return bad("what %q is set to has a character that cannot be used", key)
+		}
 	}
-	if strings.ContainsFunc(rest, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+	if pasted.MatchString(s) || pasted.MatchString(fmt.Sprint(values)) {
+		return bad("it contains what looks like a dbt token; a reference says where a secret is, never what it is")
+	}
+	if strings.ContainsFunc(rest, isControl) {
 		return bad("its path has a control character")
 	}
 	if hasField && !fieldName.MatchString(field) {
@@ -93,11 +110,17 @@ func ParseRef(s string) (Ref, error) {
 			return bad("expected file:///absolute/path")
 		}
 		r.Path = filepath.Clean(rest)
+		if r.Path == "/" {
+			return bad("expected file:///absolute/path")
+		}
 	case Age:
 		if rest == "" || strings.HasSuffix(rest, "/") || !hasField {
 			return bad("expected age:///path/store.age#KEY")
 		}
 		r.Path = filepath.Clean(rest)
+		if base := filepath.Base(r.Path); base == "/" || base == "." || base == ".." {
+			return bad("expected age:///path/store.age#KEY, and not a folder")
+		}
 	case Vault:
 		r.Mount, r.Namespace = cleanSlashes(values.Get("mount")), cleanSlashes(values.Get("namespace"))
 		r.Path = cleanSlashes(rest)
@@ -115,9 +138,14 @@ func ParseRef(s string) (Ref, error) {
 		if rest == "" || strings.HasPrefix(rest, "/") {
 			return bad("expected awssm://NAME?region=R#FIELD, with the secret's name or ARN")
 		}
+		if u, err := url.Parse(r.Endpoint); err != nil || u.User != nil {
+			return bad("its endpoint is no URL, or carries a user or password")
+		}
 	}
 	return r, nil
 }
+
+func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
 func cleanSlashes(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c == '/' }), "/")

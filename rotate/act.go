@@ -1,0 +1,194 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/tokenwarden/tokenwarden/secrets"
+)
+
+// act carries out one step and brings the state up to date with what it did.
+// Each act either is idempotent or looks before it leaps.
+func (u *run) act(ctx context.Context, st step) error {
+	switch st.do {
+	case preflight:
+		return u.preflight(ctx)
+	case prove:
+		return u.prove(ctx, st.destination)
+	case recognise, adopt:
+		return u.labelAsOld(ctx, st.destination)
+	case identify:
+		return u.identifyOwn(ctx)
+	case create:
+		return u.create(ctx)
+	case lookUp:
+		return u.lookUp(ctx)
+	case remove:
+		return u.remove(ctx, st)
+	case fence:
+		return u.fence(ctx)
+	case drop:
+		return u.drop(ctx, st.token)
+	case equalise:
+		return u.equalise(ctx, u.s.replacement(st.token))
+	case store:
+		return u.store(ctx, u.s.replacement(st.token), st.destination)
+	case afterStore:
+		return u.afterStore(ctx, st.token)
+	case confirm:
+		return u.confirm(ctx, st.token)
+	case retire:
+		return u.retire(ctx)
+	case rename:
+		return u.rename(ctx, u.s.replacement(st.token))
+	case sweep:
+		return u.sweep(ctx)
+	case stop:
+	}
+	return fmt.Errorf("rotation step %q is not one that can be carried out", st.do)
+}
+
+func (u *run) warn(text string) {
+	if !slices.Contains(u.result.Warnings, text) {
+		u.result.Warnings = append(u.result.Warnings, text)
+	}
+}
+
+// preflight asks every store whether its destination can be read, written and
+// labelled, before anything new comes into the world.
+func (u *run) preflight(ctx context.Context) error {
+	for _, d := range u.s.destinations {
+		if err := d.store.Check(ctx, d.ref); err != nil {
+			return err
+		}
+	}
+	u.s.run.preflighted = true
+	return nil
+}
+
+// prove tries to show that a value of unknown owner is the old token's, and
+// labels it at once if it is.
+func (u *run) prove(ctx context.Context, i int) error {
+	why, err := u.proveOwner(ctx, u.s.destinations[i].content.Value)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		u.s.destinations[i].unproved = why
+		return nil
+	}
+	if u.s.old.credential == maybe {
+		u.s.old.credential = no // our own value would have been told by equality
+	}
+	return u.labelAsOld(ctx, i)
+}
+
+// labelAsOld writes down that the present value of a destination is the old
+// token's.
+func (u *run) labelAsOld(ctx context.Context, i int) error {
+	d := &u.s.destinations[i]
+	label := secrets.Label{TokenID: u.s.old.id, AccountID: u.account, Written: u.s.now}
+	if err := u.label(ctx, i, d.content.Value, label); err != nil {
+		return err
+	}
+	if err := u.readDestination(ctx, i); err != nil {
+		return err
+	}
+	u.judgeCredential()
+	return nil
+}
+
+// maxLabels is how many entries are kept beside an object before those of dead
+// tokens are pruned: AWS takes 50 tags, Vault 64 keys, and they are not all ours.
+// Until then they stay, since they tell which token succeeded which.
+const maxLabels = 16
+
+// label merges one entry into those of a destination's object.
+func (u *run) label(ctx context.Context, i int, value secrets.Value, label secrets.Label) error {
+	d := &u.s.destinations[i]
+	fp := value.Fingerprint(u.account)
+	if before, ok := d.content.Labels[fp]; ok && before.TokenID == label.TokenID && before.Replaces == label.Replaces {
+		label.First = label.First || before.First // two fields of one object share the entry
+	}
+	var prune []secrets.Fingerprint
+	if len(d.content.Labels) >= maxLabels {
+		prune = u.prunable(d.content)
+	}
+	e := Entry{Step: "label", TokenID: label.TokenID, Ref: d.ref.String()}
+	return u.write(ctx, e, func() error {
+		return d.store.Label(ctx, d.ref, secrets.Labels{fp: label}, prune)
+	})
+}
+
+// prunable names the oldest half of the entries whose token this run knows to
+// be neither the old one nor a replacement, and whose value is not the present.
+func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
+	var dead []secrets.Fingerprint
+	for fp, l := range c.Labels {
+		current := fp == c.Value.Fingerprint(u.account)
+		if !current && l.TokenID != u.s.old.id && u.s.replacement(l.TokenID) == nil && u.isGone(l.TokenID) {
+			dead = append(dead, fp)
+		}
+	}
+	slices.SortFunc(dead, func(a, b secrets.Fingerprint) int { return c.Labels[a].Written.Compare(c.Labels[b].Written) })
+	return dead[:len(dead)/2]
+}
+
+// fence writes the arbiter's present value again by check-and-set. A run that
+// was frozen before its own write to it now fails there.
+func (u *run) fence(ctx context.Context) error {
+	d := &u.s.destinations[0]
+	w := secrets.Write{Value: d.content.Value, Expect: d.content.Version, Key: "fence/" + u.s.run.nonce + "/" + string(d.content.Version)}
+	err := u.write(ctx, Entry{Step: "fence", Ref: d.ref.String()}, func() error {
+		_, err := d.store.Write(ctx, d.ref, w)
+		return err
+	})
+	if err == nil {
+		u.s.run.arbiterWritten = true
+	}
+	if errors.Is(err, secrets.ErrConflict) {
+		return fmt.Errorf("%w: another run is at work", err)
+	}
+	if err != nil {
+		return err
+	}
+	return u.readDestinations(ctx)
+}
+
+// afterStore runs the configured command now that every destination holds the
+// new value, and notes in the labels that it has succeeded, so that later runs
+// do not run it again.
+func (u *run) afterStore(ctx context.Context, token int64) error {
+	if u.AfterStore == nil {
+		return fmt.Errorf("the after_store command cannot be run here; the old token stays")
+	}
+	env := map[string]string{
+		"TOKENWARDEN_ACCOUNT_ID":   strconv.FormatInt(u.account, 10),
+		"TOKENWARDEN_OLD_TOKEN_ID": strconv.FormatInt(u.s.old.id, 10),
+		"TOKENWARDEN_NEW_TOKEN_ID": strconv.FormatInt(token, 10),
+	}
+	err := u.write(ctx, Entry{Step: "after-store", TokenID: token}, func() error {
+		return u.AfterStore(ctx, u.req.AfterStore, env)
+	})
+	if err != nil {
+		return fmt.Errorf("the after_store command failed, so token %d stays alive: %w", u.s.old.id, err)
+	}
+	u.s.run.commandDone = true
+	for i := range u.s.destinations {
+		d := &u.s.destinations[i]
+		label := d.label
+		label.Ready = true
+		if err := u.label(ctx, i, d.content.Value, label); err != nil {
+			return err
+		}
+		// The entry alone changed: take it over instead of reading again.
+		d.label = label
+		d.content.Labels = maps.Clone(d.content.Labels)
+		d.content.Labels[d.content.Value.Fingerprint(u.account)] = label
+	}
+	return nil
+}

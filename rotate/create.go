@@ -1,0 +1,125 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+)
+
+// lookUpPause lies between the two list passes that must agree before a create
+// without an answer counts as not having happened.
+const lookUpPause = 5 * time.Second
+
+// create asks for the replacement, once. An answer that does not come leaves the
+// question open whether it exists; next then asks for a look before anything
+// else. From here on signals are held back.
+func (u *run) create(ctx context.Context) error {
+	if u.held == nil {
+		u.held = hold(ctx)
+	}
+	ctx = u.held
+	old := &u.s.old
+	name := replacementName(old.token.Name, old.id, u.s.run.nonce)
+	wanted := dbtcloud.NewServiceToken{
+		Name: name, Grants: old.permissions.Grants,
+		MetadataOnly: old.permissions.MetadataOnly, WebhooksOnly: old.permissions.WebhooksOnly,
+	}
+	var made dbtcloud.CreatedServiceToken
+	err := u.write(ctx, Entry{Step: "create", Permissions: old.permissions.Lines()}, func() error {
+		var date time.Time
+		var err error
+		made, date, err = u.api.CreateServiceToken(ctx, wanted)
+		u.saw(date)
+		return err
+	})
+	if isPlanned(err) {
+		return err
+	}
+	if err != nil && !dbtcloud.MayHaveHappened(err) {
+		if dbtcloud.KindOf(err) == dbtcloud.KindInvalid {
+			u.s.run.refused = fmt.Sprintf("the service refused to create a replacement (a personal access token cannot; it takes an account_admin service token): %v", err)
+			return nil
+		}
+		return err
+	}
+	u.s.run.creates++
+	if err != nil {
+		u.Log.Warn("a create was not answered; looking whether it happened", "token", old.id, "error", err)
+		u.s.run.mayHaveCreated = true
+		return nil
+	}
+	m := replacement{token: made.ServiceToken, mine: true, value: made.Value}
+	if made.Name != name {
+		m.problem = fmt.Sprintf("the service changed the replacement's name to %q, so a rotation in flight could not be told by it; shorten the token's name", made.Name)
+	}
+	u.include(m)
+	// Others may have created one at the same time.
+	_, err = u.list(ctx)
+	return err
+}
+
+// include takes a replacement into the state, in the order of ids.
+func (u *run) include(m replacement) {
+	u.s.replacements = append(u.s.replacements, m)
+	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return int(a.id() - b.id()) })
+}
+
+// lookUp finds out whether a create that was not answered has happened: two
+// list passes, five seconds apart, that each read the whole list and agree.
+func (u *run) lookUp(ctx context.Context) error {
+	const passes = 6
+	agreed := 0
+	for i := range passes {
+		if i > 0 {
+			if err := u.Sleep(ctx, lookUpPause); err != nil {
+				return err
+			}
+		}
+		survey, err := u.list(ctx)
+		if err != nil {
+			return fmt.Errorf("looking whether a create happened: %w", err)
+		}
+		if m := u.s.mine(); m != nil && m.value.Empty() {
+			u.s.run.mayHaveCreated = false // it did; next removes it, since its value is lost
+			return nil
+		}
+		if !survey.Stable {
+			agreed = 0
+			continue
+		}
+		if agreed++; agreed == 2 {
+			u.s.run.mayHaveCreated = false
+			return nil
+		}
+	}
+	return fmt.Errorf("whether a create happened cannot be told: the list of service tokens changed during each of %d passes; the next run looks again", passes)
+}
+
+// remove deletes this run's own replacement. That its value is in no
+// destination, and cannot come to be in one any more, is for next to know.
+func (u *run) remove(ctx context.Context, st step) error {
+	m := u.s.replacement(st.token)
+	lost, problem := m.value.Empty(), m.problem
+	fp := m.value.Fingerprint(u.account)
+	if err := u.delete(ctx, "remove", m.id(), u.controlToken()); err != nil {
+		return err
+	}
+	u.forget(st.token)
+	u.dropLabels(ctx, fp)
+	switch {
+	case lost:
+	case problem != "":
+		u.s.run.refused = problem + "; the replacement was removed again"
+	case u.s.run.failure == "":
+		u.s.run.withdrawn = st.because
+	}
+	return u.readDestinations(ctx)
+}
+
+func (u *run) forget(id int64) {
+	u.s.replacements = slices.DeleteFunc(u.s.replacements, func(r replacement) bool { return r.id() == id })
+	u.classify()
+}

@@ -1,0 +1,154 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+)
+
+// equalise gives a replacement the old token's permissions and mappings, reads
+// them back, and, for one that is not stored yet, proves its value. A difference
+// is no error but the replacement's problem, on which next decides.
+func (u *run) equalise(ctx context.Context, r *replacement) error {
+	want := u.s.old.permissions
+	fresh, seen, err := u.token(ctx, r.id())
+	switch {
+	case err != nil:
+		return err
+	case seen == notFound:
+		return fmt.Errorf("service token %d: the service answers 404 for the replacement: the credential may have lost a permission", r.id())
+	case seen == deleted:
+		u.s.run.refused = fmt.Sprintf("replacement %d was deleted by somebody else meanwhile; run the same command again", r.id())
+		u.forget(r.id())
+		return nil
+	}
+	r.token = fresh
+
+	rows, err := u.api.Permissions(ctx, r.id())
+	if err != nil {
+		return fmt.Errorf("replacement %d: %w", r.id(), err)
+	}
+	if r.mine && len(want.Grants) > 0 && !slices.ContainsFunc(rows, isActive) {
+		// This installation ignores grants at create. The older way works once
+		// only, and never with an empty list.
+		grants := slices.Clone(want.Grants)
+		err := u.write(ctx, Entry{Step: "set-permissions", TokenID: r.id(), Permissions: want.Lines()}, func() error {
+			return u.api.SetPermissions(ctx, r.id(), grants)
+		})
+		if err != nil && !dbtcloud.MayHaveHappened(err) {
+			return fmt.Errorf("replacement %d: %w", r.id(), err)
+		}
+		if rows, err = u.api.Permissions(ctx, r.id()); err != nil {
+			return fmt.Errorf("replacement %d: %w", r.id(), err)
+		}
+	}
+	if err := u.equaliseMappings(ctx, r, want); err != nil {
+		return err
+	}
+	mappings, err := u.mappingsIn(ctx, want)
+	if err != nil {
+		return err
+	}
+	got, err := normalise(fresh, rows, mappings)
+	if err != nil {
+		r.problem = err.Error()
+		return nil
+	}
+	if diff := Difference(want, got); len(diff) > 0 {
+		r.problem = "its permissions are not equal to the old token's: " + strings.Join(shorten(diff), "; ")
+		return nil
+	}
+	r.checked = true
+	if r.mine && !r.proved {
+		return u.proveAlive(ctx, r)
+	}
+	return nil
+}
+
+func isActive(g dbtcloud.Grant) bool { return g.State != dbtcloud.Deleted }
+
+func shorten(diff []string) []string {
+	const most = 8
+	if len(diff) <= most {
+		return diff
+	}
+	return append(slices.Clone(diff[:most]), fmt.Sprintf("and %d more", len(diff)-most))
+}
+
+// equaliseMappings creates the mappings that the replacement lacks. What a lost
+// reply left behind is seen, not repeated.
+func (u *run) equaliseMappings(ctx context.Context, r *replacement, want Permissions) error {
+	for _, m := range want.Mappings {
+		present, err := u.api.Mappings(ctx, m.ProjectID)
+		if err != nil {
+			return fmt.Errorf("replacement %d: %w", r.id(), err)
+		}
+		if slices.ContainsFunc(present, func(p dbtcloud.Mapping) bool {
+			return p.ServiceTokenID == r.id() && p.State != dbtcloud.Deleted && p.CredentialID == m.CredentialID
+		}) {
+			continue
+		}
+		e := Entry{Step: "map", TokenID: r.id(), Detail: mappingKey(m)}
+		err = u.write(ctx, e, func() error {
+			return u.api.CreateMapping(ctx, dbtcloud.Mapping{
+				AccountID: u.account, ProjectID: m.ProjectID, CredentialID: m.CredentialID,
+				ServiceTokenID: r.id(), State: dbtcloud.Active,
+			})
+		})
+		if err != nil && !dbtcloud.MayHaveHappened(err) {
+			return fmt.Errorf("replacement %d: %w", r.id(), err)
+		}
+	}
+	return nil
+}
+
+// mappingsIn reads the mappings of the projects in which the old token has any.
+func (u *run) mappingsIn(ctx context.Context, want Permissions) ([]dbtcloud.Mapping, error) {
+	var found []dbtcloud.Mapping
+	for _, m := range want.Mappings {
+		in, err := u.api.Mappings(ctx, m.ProjectID)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, in...)
+	}
+	return found, nil
+}
+
+// proveAlive shows that the replacement's value authenticates. A new value may
+// take a moment to be known everywhere, so a 401 means "not yet" for a while; it
+// is also a reason to look whether the replacement still exists.
+func (u *run) proveAlive(ctx context.Context, r *replacement) error {
+	const tries = 6
+	var last error
+	for i := range tries {
+		if i > 0 {
+			if err := u.Sleep(ctx, time.Second<<min(i-1, 2)); err != nil {
+				return err
+			}
+			_, seen, err := u.token(ctx, r.id())
+			if err != nil {
+				return err
+			}
+			if seen == deleted {
+				r.problem = "it was deleted by somebody else meanwhile"
+				return nil
+			}
+		}
+		date, err := u.Account.As(r.value).Authenticate(ctx)
+		u.saw(date)
+		if err == nil {
+			r.proved = true
+			return nil
+		}
+		if isPlanned(err) || dbtcloud.KindOf(err) != dbtcloud.KindUnauthorized {
+			return fmt.Errorf("proving the value of replacement %d: %w", r.id(), err)
+		}
+		last = err
+	}
+	return fmt.Errorf("the value of replacement %d is not accepted by the service: %w", r.id(), last)
+}

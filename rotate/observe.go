@@ -1,0 +1,305 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/secrets"
+)
+
+// begin makes the first observation: the destinations, the old token, what
+// replaces it, and what it may do.
+func (u *run) begin(ctx context.Context, survey *Survey) error {
+	u.s.now = survey.Date
+	if t, ok := survey.Tokens[u.s.old.id]; ok {
+		u.s.old.token = t
+	}
+	if err := u.openDestinations(); err != nil {
+		return err
+	}
+	if err := u.readDestinations(ctx); err != nil {
+		return err
+	}
+	nonce, err := newNonce(u.Rand)
+	if err != nil {
+		return err
+	}
+	u.s.run.nonce = nonce
+	if err := u.collect(ctx, survey); err != nil {
+		return err
+	}
+	if err := u.readOld(ctx); err != nil {
+		return err
+	}
+	if u.s.old.life == alive {
+		if _, replaces, ok := SplitName(u.s.old.token.Name); ok {
+			if _, lives := survey.Tokens[replaces]; lives {
+				u.s.old.inFlightOf = replaces
+			}
+		}
+		if err := u.readOldPermissions(ctx); err != nil {
+			return err
+		}
+	} else if err := u.follow(ctx, survey); err != nil {
+		return err
+	}
+	u.judgeCredential()
+	return nil
+}
+
+// openDestinations sorts the references, which fixes the arbiter for every run
+// on every machine, and finds their stores.
+func (u *run) openDestinations() error {
+	refs := slices.Clone(u.req.Destinations)
+	slices.SortFunc(refs, func(a, b secrets.Ref) int { return strings.Compare(a.Place(), b.Place()) })
+	if len(refs) == 0 {
+		return &refusedError{fmt.Sprintf("token %d has no destination: name one with --to or in the configuration", u.s.old.id)}
+	}
+	for i, ref := range refs {
+		if i > 0 && refs[i-1].Place() == ref.Place() {
+			return &refusedError{fmt.Sprintf("%s is named twice as a destination of token %d", ref, u.s.old.id)}
+		}
+		if !ref.Writable() {
+			return &refusedError{fmt.Sprintf("%s cannot be written, so it cannot be a destination", ref)}
+		}
+		store, err := u.Store(ref)
+		if err != nil {
+			return err
+		}
+		u.s.destinations = append(u.s.destinations, destination{ref: ref, store: store})
+		u.s.credentialInDestination = u.s.credentialInDestination || ref.Place() == u.Account.CredentialRef.Place()
+	}
+	return nil
+}
+
+func (u *run) readDestinations(ctx context.Context) error {
+	for i := range u.s.destinations {
+		if err := u.readDestination(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *run) readDestination(ctx context.Context, i int) error {
+	d := &u.s.destinations[i]
+	content, err := d.store.Read(ctx, d.ref)
+	if err != nil {
+		return err
+	}
+	d.content = content
+	u.classify()
+	return nil
+}
+
+// classify says whose value each destination holds, by its fingerprint.
+func (u *run) classify() {
+	ready := true
+	for i := range u.s.destinations {
+		d := &u.s.destinations[i]
+		d.owner, d.label = unknown, secrets.Label{}
+		if d.content.Value.Empty() {
+			d.owner = empty
+			continue
+		}
+		label, ok := d.content.Labels[d.content.Value.Fingerprint(u.account)]
+		if !ok {
+			continue
+		}
+		d.label = label
+		switch {
+		case label.AccountID == u.account && label.TokenID == u.s.old.id:
+			d.owner = ofOld
+		case label.AccountID == u.account && u.s.replacement(label.TokenID) != nil:
+			d.owner = ofReplacement
+			ready = ready && label.Ready
+			if r := u.s.replacement(label.TokenID); r.value.Empty() && !r.mine {
+				r.value = d.content.Value
+			}
+		case label.AccountID == u.account && label.Replaces == u.s.old.id:
+			d.owner = ofDead
+		default:
+			d.owner = ofAnotherToken
+		}
+	}
+	if w := u.s.winner(); w != nil && u.s.lacking(w.id()) < 0 {
+		u.s.run.commandDone = u.s.run.commandDone || ready
+	}
+}
+
+// collect makes the list of active replacements: those that say so by their
+// name, and those that a label names, because people rename tokens.
+func (u *run) collect(ctx context.Context, survey *Survey) error {
+	known := u.s.replacements
+	u.s.replacements = nil
+	add := func(t dbtcloud.ServiceToken) {
+		if u.s.replacement(t.ID) != nil || t.State == dbtcloud.Deleted {
+			return
+		}
+		r := replacement{token: t, mine: nonceOf(t.Name) == u.s.run.nonce && u.s.run.creates > 0}
+		for _, k := range known {
+			if k.id() == t.ID {
+				k.token = t
+				r = k
+			}
+		}
+		u.s.replacements = append(u.s.replacements, r)
+	}
+	for _, t := range survey.Tokens {
+		if _, replaces, ok := SplitName(t.Name); ok && replaces == u.s.old.id {
+			add(t)
+		}
+	}
+	for _, k := range known {
+		// The list may lag behind: what this run knows of is asked for by id.
+		if u.s.replacement(k.id()) != nil {
+			continue
+		}
+		if t, ok := survey.Tokens[k.id()]; ok {
+			add(t) // renamed
+			continue
+		}
+		switch t, seen, err := u.token(ctx, k.id()); {
+		case err != nil:
+			return err
+		case seen == notFound:
+			add(k.token) // not proved gone: still to be reckoned with
+		default:
+			add(t)
+		}
+	}
+	for _, d := range u.s.destinations {
+		for _, label := range d.content.Labels {
+			if label.AccountID != u.account || label.Replaces != u.s.old.id || u.s.replacement(label.TokenID) != nil {
+				continue
+			}
+			if t, ok := survey.Tokens[label.TokenID]; ok {
+				add(t)
+				continue
+			}
+			if held := d.content.Labels[d.content.Value.Fingerprint(u.account)]; survey.Stable && held.TokenID != label.TokenID {
+				continue // not among the living, and no destination's present value
+			}
+			t, seen, err := u.token(ctx, label.TokenID)
+			if err != nil {
+				return err
+			}
+			if seen == notFound {
+				if _, control, err := u.token(ctx, u.s.old.id); err != nil || control == notFound {
+					return fmt.Errorf("%s holds the value of token %d, and whether that lives cannot be told: the service answers 404 for it and for token %d, as it does when the credential lacks a permission", d.ref, label.TokenID, u.s.old.id)
+				}
+				continue
+			}
+			add(t)
+		}
+	}
+	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return int(a.id() - b.id()) })
+	u.classify()
+	return nil
+}
+
+// sight is how a token answers.
+type sight int
+
+const (
+	notFound sight = iota // 404: gone, never there, or a missing permission
+	active
+	deleted
+)
+
+// token reads one token.
+func (u *run) token(ctx context.Context, id int64) (dbtcloud.ServiceToken, sight, error) {
+	t, date, err := u.api.ServiceToken(ctx, id)
+	u.saw(date)
+	switch {
+	case dbtcloud.KindOf(err) == dbtcloud.KindNotFound:
+		return t, notFound, nil
+	case err != nil:
+		return t, notFound, fmt.Errorf("service token %d: %w", id, err)
+	case t.State != dbtcloud.Active:
+		return t, deleted, nil
+	}
+	return t, active, nil
+}
+
+// readOld asks whether the old token lives. "Not found" is not "gone": a missing
+// permission looks the same, so it counts only when the same credential, right
+// after, reads the replacement as active.
+func (u *run) readOld(ctx context.Context) error {
+	t, seen, err := u.token(ctx, u.s.old.id)
+	if err != nil {
+		return err
+	}
+	switch seen {
+	case active:
+		u.s.old.token, u.s.old.life = t, alive
+	case deleted:
+		u.s.old.token, u.s.old.life = t, gone
+	case notFound:
+		u.s.old.life = unseen
+		control := u.control()
+		if control == nil {
+			return nil
+		}
+		again, seen, err := u.token(ctx, control.id())
+		if err != nil {
+			return err
+		}
+		if seen == active {
+			control.token, u.s.old.life = again, gone
+		}
+	}
+	return nil
+}
+
+// control is the replacement by which a 404 for the old token is judged.
+func (u *run) control() *replacement {
+	if w := u.s.winner(); w != nil {
+		return w
+	}
+	if len(u.s.replacements) > 0 {
+		return &u.s.replacements[0]
+	}
+	return nil
+}
+
+// follow looks, for an old token that lives no more, for the living end of the
+// chain of labels that starts at it: 777 was replaced by 901, and that by 950.
+func (u *run) follow(ctx context.Context, survey *Survey) error {
+	next := map[int64]int64{}
+	for _, d := range u.s.destinations {
+		for _, l := range d.content.Labels {
+			if l.AccountID == u.account && l.Replaces != 0 && next[l.Replaces] < l.TokenID {
+				next[l.Replaces] = l.TokenID
+			}
+		}
+	}
+	end := u.s.old.id
+	for seen := map[int64]bool{}; next[end] != 0 && !seen[end]; end = next[end] {
+		seen[end] = true
+	}
+	if end == u.s.old.id || u.s.replacement(end) != nil {
+		return nil
+	}
+	if _, ok := survey.Tokens[end]; !ok {
+		if _, seen, err := u.token(ctx, end); err != nil || seen != active {
+			return err
+		}
+	}
+	u.s.successor = end
+	return nil
+}
+
+// list reads the tokens again and collects the replacements from them.
+func (u *run) list(ctx context.Context) (*Survey, error) {
+	again, err := survey(ctx, u.api)
+	if err != nil {
+		return nil, err
+	}
+	u.latest = again
+	u.saw(again.Date)
+	return again, u.collect(ctx, again)
+}

@@ -1,0 +1,138 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+)
+
+// confirm reads everything once more before the old token goes: every
+// destination holds the replacement's value, the replacement lives and its value
+// authenticates, and the old token's permissions did not change meanwhile.
+func (u *run) confirm(ctx context.Context, id int64) error {
+	if err := u.readDestinations(ctx); err != nil {
+		return err
+	}
+	if err := u.readOld(ctx); err != nil {
+		return err
+	}
+	r := u.s.replacement(id)
+	if r == nil || u.s.lacking(id) >= 0 || u.s.old.life != alive {
+		return nil // next goes on from what is there now
+	}
+	fresh, seen, err := u.token(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case seen == notFound:
+		return fmt.Errorf("service token %d: the service answers 404 for the replacement, so the old token stays", id)
+	case seen == deleted:
+		u.s.run.refused = fmt.Sprintf("replacement %d was deleted by somebody else, and the destinations hold its dead value; token %d still lives: run the same command again to replace it anew", id, u.s.old.id)
+		return nil
+	}
+	r.token = fresh
+	if err := u.readOldPermissions(ctx); err != nil {
+		return err
+	}
+	got, problem, err := u.permissions(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	if diff := Difference(u.s.old.permissions, got); problem == "" && len(diff) > 0 {
+		problem = "its permissions are not equal to the old token's any more: " + strings.Join(shorten(diff), "; ")
+	}
+	if problem != "" {
+		r.checked, r.problem = false, problem
+		return nil
+	}
+	if !r.proved {
+		if err := u.proveAlive(ctx, r); err != nil {
+			return err
+		}
+	}
+	u.s.run.fresh = true
+	return nil
+}
+
+// retire deletes the old token. From here on the replacement is the credential
+// in use if it may manage tokens: the old one may be our own, and the look that
+// confirms its end would be answered with 401.
+func (u *run) retire(ctx context.Context) error {
+	w := u.s.winner()
+	if u.s.old.permissions.managesTokens() {
+		u.api = u.Account.As(w.value)
+	}
+	if err := u.delete(ctx, "delete", u.s.old.id, w.id()); err != nil {
+		return err
+	}
+	u.s.old.life = gone
+	return nil
+}
+
+// rename gives the replacement the plain name that the old token had last. A
+// service that refuses it for good leaves a finished rotation with a warning:
+// names are matched without the suffix.
+func (u *run) rename(ctx context.Context, r *replacement) error {
+	name, _, _ := SplitName(u.s.old.token.Name)
+	if name == "" {
+		name, _, _ = SplitName(r.token.Name)
+	}
+	const tries = 3
+	var last error
+	for i := range tries {
+		if i > 0 {
+			if err := u.Sleep(ctx, time.Duration(i)*time.Second); err != nil {
+				return err
+			}
+		}
+		last = u.write(ctx, Entry{Step: "rename", TokenID: r.id()}, func() error {
+			return u.api.RenameServiceToken(ctx, r.id(), name)
+		})
+		if isPlanned(last) {
+			return last
+		}
+		if last == nil {
+			r.token.Name = name
+			return nil
+		}
+		fresh, seen, err := u.token(ctx, r.id())
+		if err != nil {
+			return err
+		}
+		if seen == active {
+			r.token = fresh
+			if _, _, inFlight := SplitName(fresh.Name); !inFlight {
+				return nil
+			}
+		}
+		if dbtcloud.KindOf(last) == dbtcloud.KindInvalid {
+			u.s.run.renameRefused = fmt.Sprintf("the service refuses to rename token %d to its plain name, so it keeps %q: %v", r.id(), r.token.Name, last)
+			return nil
+		}
+	}
+	return last
+}
+
+// sweep lists the tokens once more, as the last act: a create that was given up
+// for lost may have arrived after all, and a rival has had time to withdraw.
+func (u *run) sweep(ctx context.Context) error {
+	const passes = 3
+	for i := range passes {
+		if i > 0 {
+			if err := u.Sleep(ctx, lookUpPause); err != nil {
+				return err
+			}
+		}
+		if _, err := u.list(ctx); err != nil {
+			return err
+		}
+		if len(u.s.orphans()) == 0 {
+			break
+		}
+	}
+	u.s.run.swept = true
+	return nil
+}

@@ -1,0 +1,188 @@
+// Package rotate replaces a service token by one with the same permissions, in
+// every place that holds it, without a moment in which a consumer fails or a
+// live token is unknown.
+//
+// A rotation is observe → next → act. Nothing is remembered between runs: the
+// state is read from dbt Cloud (the old token, the tokens that say they replace
+// it) and from the destinations (whose value each holds). next is a pure
+// function from that observation to one step; each act either is idempotent or
+// looks before it leaps; then the run observes again. A run that is killed
+// anywhere is therefore finished by the same command on any machine.
+//
+// Five rules carry it: whose value it is follows from the value itself; a
+// stored replacement beats the one with the lowest id; a maker removes its own
+// replacement only after its check-and-set has definitely failed; anyone else
+// drops one only behind a fence; deletion comes only after every destination
+// was read again.
+package rotate
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/secrets"
+)
+
+// Reader is what a rotation reads from dbt Cloud. *dbtcloud.Client implements it.
+type Reader interface {
+	ServiceTokens(ctx context.Context, visit func(dbtcloud.ServiceToken) error) (dbtcloud.Pass, error)
+	ServiceToken(ctx context.Context, id int64) (dbtcloud.ServiceToken, time.Time, error)
+	Permissions(ctx context.Context, id int64) ([]dbtcloud.Grant, error)
+	Mappings(ctx context.Context, projectID int64) ([]dbtcloud.Mapping, error)
+	Projects(ctx context.Context, visit func(dbtcloud.Project) error) (dbtcloud.Pass, error)
+}
+
+// Writer is what a rotation changes in dbt Cloud. No call is ever retried by
+// its implementation.
+type Writer interface {
+	CreateServiceToken(ctx context.Context, t dbtcloud.NewServiceToken) (dbtcloud.CreatedServiceToken, time.Time, error)
+	SetPermissions(ctx context.Context, id int64, grants []dbtcloud.Grant) error
+	CreateMapping(ctx context.Context, m dbtcloud.Mapping) error
+	RenameServiceToken(ctx context.Context, id int64, name string) error
+	DeleteServiceToken(ctx context.Context, id int64) error
+}
+
+// Client is one credential's view of one account.
+type Client interface {
+	Reader
+	Writer
+	// Authenticate tells whether the credential's value is accepted, and the
+	// server's time.
+	Authenticate(ctx context.Context) (time.Time, error)
+}
+
+// Account is where a rotation takes place and with which credential.
+type Account struct {
+	Name       string // label from the configuration
+	ID         int64
+	Credential secrets.Value
+	// CredentialRef is where the credential was read from. When the token to be
+	// rotated is the credential itself, one of the destinations must be this.
+	CredentialRef secrets.Ref
+	// As returns a client that authenticates with value.
+	As func(value secrets.Value) Client
+}
+
+// Rotator rotates the tokens of one account. Its zero fields mean: the real
+// clock, no log, no evidence.
+type Rotator struct {
+	Account Account
+	// Store returns the store of a reference.
+	Store func(ref secrets.Ref) (secrets.Store, error)
+	// AfterStore runs a command once the new value is in every destination; its
+	// failure keeps the old token. Nil refuses requests that have a command.
+	AfterStore func(ctx context.Context, command []string, env map[string]string) error
+	// Evidence is told of every write before and after it. If it cannot be
+	// written, the write is not done.
+	Evidence Evidence
+	// Progress is told, in a few words, what the rotation does now.
+	Progress func(text string)
+
+	Now   func() time.Time                           // local clock, for the evidence and results only
+	Sleep func(context.Context, time.Duration) error // returns early with ctx's error
+	Rand  io.Reader                                  // crypto/rand.Reader
+	Log   *slog.Logger
+}
+
+// Options say how a rotation is to be done.
+type Options struct {
+	Overlap time.Duration // the old token lives at least this long after the value was stored
+	Quiet   time.Duration // and has not been used for this long
+	// OverlapSet and QuietSet: given explicitly for this run. Only an explicit
+	// overlap shortens the one that an earlier run wrote into the label.
+	OverlapSet bool
+	QuietSet   bool
+	Now        bool // --now: both are 0, and the old token goes in this run
+	// Adopt takes a value of unknown owner in a destination for the old token's.
+	Adopt bool
+	// OrphanMinAge is the server-side age from which a replacement whose value
+	// is nowhere may be dropped.
+	OrphanMinAge time.Duration
+	Timeout      time.Duration // for each rotation; 0: none
+	DryRun       bool
+}
+
+// Request names one rotation.
+type Request struct {
+	TokenID      int64
+	Destinations []secrets.Ref // absolute; any order, duplicates are refused
+	AfterStore   []string      // command and arguments
+}
+
+// Status is what a rotation came to.
+type Status string
+
+// The statuses, as `rotate --format json` prints them.
+const (
+	Rotated   Status = "rotated"
+	Pending   Status = "pending"
+	Unchanged Status = "unchanged"
+	Refused   Status = "refused"
+	Failed    Status = "failed"
+	Planned   Status = "planned"
+)
+
+// Result is one rotation's outcome. Its JSON form is fixed; adding is fine.
+type Result struct {
+	AccountID    int64               `json:"account_id"`
+	Account      string              `json:"account,omitempty"`
+	Name         string              `json:"name"`
+	OldTokenID   int64               `json:"old_token_id"`
+	NewTokenID   int64               `json:"new_token_id,omitempty"`
+	Status       Status              `json:"status"`
+	Destinations []DestinationResult `json:"destinations"`
+	Steps        []StepResult        `json:"steps"`
+	Error        string              `json:"error,omitempty"`   // why it was refused or failed
+	Message      string              `json:"message,omitempty"` // what a person should know or do
+	Warnings     []string            `json:"warnings,omitempty"`
+	// PendingUntil is when the old token may go; set for status pending where
+	// it is known.
+	PendingUntil *time.Time `json:"pending_until,omitempty"`
+	Plan         *Plan      `json:"plan,omitempty"`
+}
+
+// DestinationResult tells of one destination: whether it holds the
+// replacement's value, and whether this run read that back.
+type DestinationResult struct {
+	Ref      string `json:"ref"`
+	Written  bool   `json:"written"`
+	ReadBack bool   `json:"read_back"`
+}
+
+// StepResult is one step that was taken.
+type StepResult struct {
+	Step    string    `json:"step"`
+	At      time.Time `json:"at"`
+	Outcome string    `json:"outcome"` // done, failed, planned
+	Detail  string    `json:"detail,omitempty"`
+}
+
+// Plan is what a rotation would copy and where it would write: shown before a
+// person confirms, and by a dry run.
+type Plan struct {
+	Permissions  []string   `json:"permissions"`
+	LastUsed     *time.Time `json:"last_used,omitempty"`
+	NextStep     string     `json:"next_step"`
+	Destinations []string   `json:"destinations"` // "REF: holds the token's value", …
+	Overlap      string     `json:"overlap"`
+	Quiet        string     `json:"quiet"`
+}
+
+// ExitCode is the contract's code for a set of results: 2 when something
+// failed, else 1 when something was refused, else 0.
+func ExitCode(results []Result) int {
+	code := 0
+	for _, r := range results {
+		switch r.Status {
+		case Failed:
+			return 2
+		case Refused:
+			code = 1
+		case Rotated, Pending, Unchanged, Planned:
+		}
+	}
+	return code
+}

@@ -1,0 +1,121 @@
+package rotate
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/secrets"
+)
+
+// Survey is one pass over an account's active service tokens: what names are
+// resolved against, and the first observation of each rotation.
+type Survey struct {
+	Tokens map[int64]dbtcloud.ServiceToken
+	Stable bool      // the pass proves that what is not here does not exist
+	Date   time.Time // server time; zero when the service sent none
+}
+
+// Survey reads the account's active service tokens: one request per hundred.
+func (r *Rotator) Survey(ctx context.Context) (*Survey, error) {
+	return survey(ctx, r.Account.As(r.Account.Credential))
+}
+
+func survey(ctx context.Context, api Reader) (*Survey, error) {
+	s := &Survey{Tokens: map[int64]dbtcloud.ServiceToken{}}
+	pass, err := api.ServiceTokens(ctx, func(t dbtcloud.ServiceToken) error {
+		s.Tokens[t.ID] = t
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Stable, s.Date = pass.Stable, pass.Date
+	return s, nil
+}
+
+// Named is a token as names are matched: without the suffix of a rotation in
+// flight.
+type Named struct {
+	ID   int64
+	Name string
+}
+
+// Names lists the tokens that a person would call by name: a replacement in
+// flight and the token it replaces count as one, under the old token's id.
+// Sorted by id.
+func (s *Survey) Names() []Named {
+	var names []Named
+	for id, t := range s.Tokens {
+		base, old, inFlight := SplitName(t.Name)
+		if !inFlight {
+			names = append(names, Named{ID: id, Name: t.Name})
+			continue
+		}
+		if _, alive := s.Tokens[old]; !alive {
+			// The old token is gone and only the rename is missing: whoever asks
+			// for the name means the rotation that is to be finished.
+			names = append(names, Named{ID: old, Name: base})
+		}
+	}
+	slices.SortFunc(names, func(a, b Named) int { return int(a.ID - b.ID) })
+	return slices.Compact(names)
+}
+
+// ByName returns the ids that carry a name. More than one is for the caller to
+// refuse, naming them all.
+func (s *Survey) ByName(name string) []int64 {
+	var ids []int64
+	for _, n := range s.Names() {
+		if n.Name == name {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids
+}
+
+// InFlight lists the rotations that are under way by the names in dbt Cloud:
+// the old token's id and the plain name, sorted by id.
+func (s *Survey) InFlight() []Named {
+	var found []Named
+	for _, t := range s.Tokens {
+		if base, old, ok := SplitName(t.Name); ok {
+			found = append(found, Named{ID: old, Name: base})
+		}
+	}
+	slices.SortFunc(found, func(a, b Named) int {
+		if a.ID != b.ID {
+			return int(a.ID - b.ID)
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return slices.CompactFunc(found, func(a, b Named) bool { return a.ID == b.ID })
+}
+
+// Recorded is a rotation that the labels of a destination tell of.
+type Recorded struct {
+	OldTokenID int64
+	NewTokenID int64 // whose value the destination holds
+	Finished   bool  // the old token is not among the active ones
+}
+
+// RecordedIn reads a destination and tells which rotation its present value
+// comes from; ok is false when its value is no replacement by any label.
+func (r *Rotator) RecordedIn(ctx context.Context, s *Survey, ref secrets.Ref) (rec Recorded, ok bool, err error) {
+	store, err := r.Store(ref)
+	if err != nil {
+		return rec, false, err
+	}
+	content, err := store.Read(ctx, ref)
+	if err != nil {
+		return rec, false, err
+	}
+	label, known := content.Labels[content.Value.Fingerprint(r.Account.ID)]
+	if !known || label.AccountID != r.Account.ID || label.Replaces == 0 {
+		return rec, false, nil
+	}
+	_, oldAlive := s.Tokens[label.Replaces]
+	return Recorded{OldTokenID: label.Replaces, NewTokenID: label.TokenID, Finished: !oldAlive}, true, nil
+}
