@@ -21,19 +21,14 @@ type Permissions struct {
 	Mappings     []dbtcloud.Mapping // active, sorted by project; ids and token are not compared
 }
 
-// honoursCategories are the permission sets for which the service looks at
-// writable_environment_categories (docs).
-var honoursCategories = []string{"analyst", "database_admin", "developer", "git_admin", "team_admin"}
-
-// ignoresCategories are known permission sets for which it does not, so that
-// null and [] mean the same. A set in neither list is unknown, and compared to
-// the letter.
-var ignoresCategories = []string{
-	"account_admin", "account_viewer", "admin", "analyst_read", "billing_admin", "cost_insights_admin",
-	"cost_insights_viewer", "cost_management_admin", "cost_management_viewer", "fusion_admin", "job_admin",
-	"job_creator", "job_runner", "job_viewer", "manage_marketplace_apps", "member", "metadata_only",
-	"notification_manager", "owner", "project_creator", "readonly", "scim_only", "security_admin",
-	"semantic_layer_only", "stakeholder", "webhooks_only",
+// knownSets are the permission sets that the vendor documents. Of any other it
+// is unknown what it allows.
+var knownSets = []string{
+	"account_admin", "account_viewer", "admin", "analyst", "analyst_read", "billing_admin", "cost_insights_admin",
+	"cost_insights_viewer", "cost_management_admin", "cost_management_viewer", "database_admin", "developer",
+	"fusion_admin", "git_admin", "job_admin", "job_creator", "job_runner", "job_viewer", "manage_marketplace_apps",
+	"member", "metadata_only", "notification_manager", "owner", "project_creator", "readonly", "scim_only",
+	"security_admin", "semantic_layer_only", "stakeholder", "team_admin", "webhooks_only",
 }
 
 // normalise makes Permissions of what the API answered: rows and mappings that
@@ -76,10 +71,11 @@ func normalise(t dbtcloud.ServiceToken, rows []dbtcloud.Grant, mappings []dbtclo
 	return p, nil
 }
 
-// normaliseCategories makes the raw value comparable: sorted, and null (nil) kept
-// apart from [] where the service could tell them apart. What is no list of
+// normaliseCategories makes the raw value comparable: sorted, and nil for null,
+// an absent field and []. A create without the field is read back as [] (seen in
+// a public recording), so they are one thing to the service. What is no list of
 // strings stays as it is.
-func normaliseCategories(set string, raw json.RawMessage) json.RawMessage {
+func normaliseCategories(raw json.RawMessage) json.RawMessage {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil
@@ -88,7 +84,7 @@ func normaliseCategories(set string, raw json.RawMessage) json.RawMessage {
 	if json.Unmarshal(raw, &list) != nil {
 		return slices.Clone(raw)
 	}
-	if len(list) == 0 && slices.Contains(ignoresCategories, set) {
+	if len(list) == 0 {
 		return nil
 	}
 	slices.Sort(list)
@@ -110,8 +106,7 @@ func (p Permissions) None() bool {
 // (docs), and of a permission set that nobody knows it has to be assumed.
 func (p Permissions) MayManageTokens() bool {
 	return slices.ContainsFunc(p.Grants, func(g dbtcloud.Grant) bool {
-		known := slices.Contains(ignoresCategories, g.PermissionSet) || slices.Contains(honoursCategories, g.PermissionSet)
-		return g.PermissionSet == "account_admin" || g.PermissionSet == "owner" || !known
+		return g.PermissionSet == "account_admin" || g.PermissionSet == "owner" || !slices.Contains(knownSets, g.PermissionSet)
 	})
 }
 
@@ -145,7 +140,7 @@ func grantKey(g dbtcloud.Grant) string {
 	if !g.AllProjects && g.ProjectID != nil {
 		key = g.PermissionSet + " on project " + strconv.FormatInt(*g.ProjectID, 10)
 	}
-	if categories := normaliseCategories(g.PermissionSet, g.WritableEnvironmentCategories); categories != nil {
+	if categories := normaliseCategories(g.WritableEnvironmentCategories); categories != nil {
 		key += ", writable environments " + string(categories)
 	}
 	return key

@@ -22,6 +22,11 @@ func (u *run) readOldPermissions(ctx context.Context) error {
 // permissions reads everything that a token may do: all pages of its rows, the
 // booleans of t itself, and its semantic layer mappings.
 func (u *run) permissions(ctx context.Context, t dbtcloud.ServiceToken) (p Permissions, problem string, err error) {
+	for _, field := range []string{"metadata_only", "webhooks_only", "semantic_layer_credentials"} {
+		if slices.Contains(t.Unread, field) {
+			return p, fmt.Sprintf("the service describes token %d with a %s that this version does not understand, so it could not be copied", t.ID, field), nil
+		}
+	}
 	rows, err := u.api.Permissions(ctx, t.ID)
 	if err != nil {
 		return p, "", fmt.Errorf("service token %d: %w", t.ID, err)

@@ -108,6 +108,9 @@ func TestPermissionsSurvive(t *testing.T) {
 		"delete replies 200":       func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) { o.DeleteReplies200 = true },
 		"deleted is 404":           func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) { o.HideDeleted404 = true },
 		"slow to take effect":      func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) { o.TokensTakeEffectAfter = 3 * time.Second },
+		"categories default to a list": func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) {
+			o.DefaultCategories = json.RawMessage("[]")
+		},
 		"165 grants": func(_ *dbtcloudtest.Options, a *dbtcloudtest.SeedAccount) {
 			old(a).Grants = nil
 			for i := range int64(165) {

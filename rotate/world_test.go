@@ -183,17 +183,18 @@ func (w *world) permissions(id int64) []string {
 	t, _ := w.sim.Token(id)
 	lines := []string{fmt.Sprint(t.MetadataOnly, t.WebhooksOnly)}
 	for _, g := range t.ActiveGrants() {
-		var categories []string
-		raw := "none"
-		if json.Unmarshal(g.WritableEnvironmentCategories, &categories) == nil {
-			slices.Sort(categories)
-			raw = fmt.Sprint(categories)
+		var categories []string // an absent list and [] are one thing to the service
+		if len(g.WritableEnvironmentCategories) > 0 {
+			if err := json.Unmarshal(g.WritableEnvironmentCategories, &categories); err != nil {
+				w.t.Fatal(err)
+			}
 		}
+		slices.Sort(categories)
 		project := int64(0)
 		if g.ProjectID != nil {
 			project = *g.ProjectID
 		}
-		lines = append(lines, fmt.Sprint(g.PermissionSet, project, raw))
+		lines = append(lines, fmt.Sprint(g.PermissionSet, project, categories))
 	}
 	// The rows of a deleted token stay; its mappings may have gone with it.
 	for _, m := range t.Mappings {

@@ -21,7 +21,7 @@ const (
 type ServiceToken struct {
 	ID        int64     `json:"id"`
 	AccountID int64     `json:"account_id"`
-	UID       string    `json:"uid"` // "part of the token" (provider); which part is unknown: never print it
+	UID       string    `json:"uid"` // the token's first characters after the prefix (recorded): never print it
 	Name      string    `json:"name"`
 	State     State     `json:"state"`
 	CreatedAt Timestamp `json:"created_at"`
@@ -32,8 +32,9 @@ type ServiceToken struct {
 
 	// Grants are the rows that the item carries. HasGrants is false when it
 	// carries no such list, which says nothing about the token's permissions.
-	// The list in an item is not paginated and not authoritative: what the
-	// token may do is answered by Permissions.
+	// The list in an item is not paginated and not authoritative (a nested item
+	// was recorded with an empty list although it had grants): what the token
+	// may do is answered by Permissions.
 	Grants    []Grant `json:"-"`
 	HasGrants bool    `json:"-"`
 
@@ -46,6 +47,11 @@ type ServiceToken struct {
 	// HasSemanticLayer is false when the item has no such list (spec: optional).
 	SemanticLayer    []SemanticLayerCredential `json:"-"`
 	HasSemanticLayer bool                      `json:"-"`
+
+	// Unread names fields that stand in the item but could not be understood
+	// (their value here is the zero value). Whoever relies on one of them must
+	// look: an unreadable metadata_only is not false.
+	Unread []string `json:"-"`
 }
 
 // Grant is one permission row of a service token (spec).
@@ -55,8 +61,10 @@ type Grant struct {
 	ServiceTokenID int64  `json:"service_token_id,omitempty"`
 	PermissionSet  string `json:"permission_set"` // unknown names are carried through verbatim
 	ProjectID      *int64 `json:"project_id,omitempty"`
-	AllProjects    bool   `json:"all_projects"`
-	State          State  `json:"state,omitempty"` // each row has its own: copying a deleted row would widen rights
+	// AllProjects is also true when the row does not say and names no project,
+	// which is how rows in permission_grants are written (spec).
+	AllProjects bool  `json:"all_projects"`
+	State       State `json:"state,omitempty"` // 0: the row does not say; each row has its own: copying a deleted row would widen rights
 	// WritableEnvironmentCategories is the raw value: null or absent, [] (no
 	// environment write), ["all"], or some of development, staging, production,
 	// other (recorded, docs). Nil means that the field was absent or null.

@@ -2,7 +2,7 @@ package dbtcloud
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"strings"
 	"time"
 )
@@ -25,7 +25,7 @@ const (
 type Timestamp struct {
 	Time     time.Time // in UTC; meaningful when Presence is Known
 	Presence Presence
-	Raw      string // what stood there, cut to 64 bytes, when Unreadable
+	Raw      string // what stood there, cut to 64 bytes, when Unreadable; hostile
 }
 
 // At returns a known timestamp.
@@ -40,23 +40,36 @@ var timestampLayouts = []string{
 	"2006-01-02T15:04:05Z07",
 }
 
+var errNotADate = errors.New("not a date of the API")
+
+const (
+	firstYear = 1970           // earlier ones are somebody's zero value, not a date
+	maxOffset = 15 * time.Hour // no place on earth is further from UTC
+)
+
 // ParseTimestamp reads a date of the API. A date without an offset is refused:
 // nobody can tell what moment it means, and a wrong guess moves it over a
-// threshold.
+// threshold. So are dates before 1970 and offsets that no place has.
 func ParseTimestamp(s string) (time.Time, error) {
-	if len(s) < len("2006-01-02T15:04:05Z") || len(s) > 40 {
-		return time.Time{}, fmt.Errorf("not a date of the API")
+	const shortest = len("2006-01-02T15:04:05Z")
+	if len(s) < shortest || len(s) > 40 || !strings.ContainsRune(" Tt", rune(s[10])) {
+		return time.Time{}, errNotADate
 	}
-	canonical := strings.ToUpper(s[:10]) + "T" + s[11:]
-	if c := s[10]; c != ' ' && c != 'T' && c != 't' {
-		return time.Time{}, fmt.Errorf("not a date of the API")
-	}
+	canonical := strings.ToUpper(s[:10] + "T" + s[11:])
 	for _, layout := range timestampLayouts {
-		if t, err := time.Parse(layout, strings.ToUpper(canonical)); err == nil {
-			return t.UTC(), nil
+		t, err := time.Parse(layout, canonical)
+		if err != nil {
+			continue
 		}
+		_, offset := t.Zone()
+		t = t.UTC()
+		if time.Duration(offset)*time.Second > maxOffset || time.Duration(-offset)*time.Second > maxOffset ||
+			t.Year() < firstYear || t.Year() > 9999 {
+			return time.Time{}, errNotADate
+		}
+		return t, nil
 	}
-	return time.Time{}, fmt.Errorf("not a date of the API")
+	return time.Time{}, errNotADate
 }
 
 // UnmarshalJSON never fails: what it cannot read becomes Unreadable, so that one
@@ -76,7 +89,7 @@ func (t *Timestamp) UnmarshalJSON(b []byte) error {
 	} else {
 		s = string(b)
 	}
-	t.Presence, t.Raw = Unreadable, s[:min(len(s), 64)]
+	t.Presence, t.Raw = Unreadable, strings.ToValidUTF8(s[:min(len(s), 64)], "")
 	return nil
 }
 

@@ -1,0 +1,110 @@
+package dbtcloud
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	defaultPerMinute = 100  // what a downstream vendor tells its users per token (docs)
+	maxPerMinute     = 5000 // the vendor's limit for an account (docs)
+	// cooldown is how long the vendor blocks after a 429 (docs). The Admin API
+	// does not promise a Retry-After.
+	cooldown = 5 * time.Minute
+	// maxRetryAfter bounds what a reply can make us wait.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// bucket limits the requests of one credential, and keeps all of them back
+// while the service wants none.
+type bucket struct {
+	limiter *rate.Limiter
+
+	mu    sync.Mutex
+	until time.Time // end of the cooldown
+}
+
+// cool keeps requests back until t, or longer if an earlier reply said so.
+func (b *bucket) cool(t time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.After(b.until) {
+		b.until = t
+	}
+}
+
+func (b *bucket) cooled() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.until
+}
+
+// wait takes one request out of the credential's bucket, or fails at once when
+// that would take longer than ctx has left.
+func (c *Client) wait(ctx context.Context, r request) *Error {
+	s := c.service
+	now := s.now()
+	reservation := c.bucket.limiter.ReserveN(now, 1)
+	ready, waited := now.Add(reservation.DelayFrom(now)), now
+	giveBack := func() { reservation.CancelAt(s.now()) }
+	for {
+		if err := ctx.Err(); err != nil {
+			giveBack()
+			return c.unsent(r, KindCanceled, err)
+		}
+		if until := c.bucket.cooled(); until.After(ready) {
+			ready = until // another request may have been told to wait meanwhile
+		}
+		delay := ready.Sub(s.now())
+		// What was slept through is over, even if the clock has not moved on.
+		if delay <= 0 || !ready.After(waited) {
+			return nil
+		}
+		if outlasts(ctx, delay) {
+			giveBack()
+			e := c.unsent(r, KindThrottled, errNoTimeLeft)
+			e.RetryAfter = delay
+			return e
+		}
+		if delay >= time.Second {
+			s.log.LogAttrs(ctx, slog.LevelInfo, "waiting for the request limit", r.attr(), waitAttr(delay))
+		}
+		if err := s.sleep(ctx, delay); err != nil {
+			giveBack()
+			return c.unsent(r, KindCanceled, err)
+		}
+		waited = ready
+	}
+}
+
+// outlasts reports whether nothing would be left of ctx after waiting d. Deadlines are
+// always in real time, whatever clock the Service was given.
+func outlasts(ctx context.Context, d time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) <= d
+}
+
+// retryAfter reads how long the service wants to be left alone: seconds or an
+// HTTP date (which counts from the reply's own Date), else the vendor's cooldown.
+func retryAfter(h http.Header, date, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds >= 0 {
+		return bounded(time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second)))
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		if date.IsZero() {
+			date = now
+		}
+		return bounded(at.Sub(date))
+	}
+	return cooldown
+}
+
+func bounded(d time.Duration) time.Duration { return min(max(d, time.Second), maxRetryAfter) }
