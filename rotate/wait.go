@@ -67,7 +67,7 @@ func (s *state) wait(w *replacement) (st step, free bool) {
 func (s *state) overlap(written, until time.Time) time.Time {
 	switch {
 	case s.policy.Now:
-		return written
+		return time.Time{}
 	case s.policy.OverlapSet:
 		return written.Add(s.policy.Overlap)
 	default:
