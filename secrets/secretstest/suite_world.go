@@ -1,0 +1,91 @@
+package secretstest
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/tokenwarden/tokenwarden/secrets"
+)
+
+// What others do, and what the network does.
+
+func testByHand(s *suite) {
+	ref := s.Ref("handmade", "token")
+	v := s.write(ref, value("ours"), "")
+	s.label(ref, secrets.Labels{fingerprint("ours"): label(901)})
+	s.ByHand(s.T, ref, value("theirs"))
+	c := s.holds(ref, value("theirs"))
+	if _, known := c.Labels[c.Value.Fingerprint(account)]; known {
+		s.Error("a value that somebody wrote by hand is taken for ours")
+	}
+	if c.Version == v {
+		s.Error("a change by hand did not change the version")
+	}
+	s.refused(ref, value("stale"), v, secrets.ErrConflict)
+	s.write(ref, value("next"), c.Version)
+
+	made := s.Ref("made-by-hand", "token")
+	s.ByHand(s.T, made, value("theirs"))
+	s.holds(made, value("theirs"))
+	s.refused(made, value("create"), "", secrets.ErrConflict)
+}
+
+// Labels belong to the object and not to a version, so that an old value that
+// somebody brings back is still known for what it is.
+func testRollback(s *suite) {
+	ref := s.Ref("rolled-back", "token")
+	old, replacement := label(777), label(901)
+	s.label(ref, secrets.Labels{fingerprint("old"): old})
+	v1 := s.write(ref, value("old"), "")
+	s.label(ref, secrets.Labels{fingerprint("replacement"): replacement})
+	v2 := s.write(ref, value("replacement"), v1)
+	s.Rollback(s.T, ref)
+	c := s.holds(ref, value("old"))
+	if got := c.Labels[c.Value.Fingerprint(account)]; got != old {
+		s.Errorf("the old value's label is %+v, want %+v", got, old)
+	}
+	if got := c.Labels[fingerprint("replacement")]; got != replacement {
+		s.Errorf("the replacement's label is %+v, want %+v", got, replacement)
+	}
+	s.refused(ref, value("stale"), v2, secrets.ErrConflict)
+}
+
+func testPrevious(s *suite) {
+	ref := s.Ref("history", "token")
+	v := s.write(ref, value("one"), "")
+	v = s.write(ref, value("two"), v)
+	s.write(ref, value("three"), v)
+	if got, want := s.Previous(s.T, ref), []string{value("two"), value("one")}; len(got) < 1 || got[0] != want[0] {
+		s.Errorf("%d values can be recovered, and not the one before the present", len(got))
+	} else if len(got) > 1 && !slices.Equal(got, want) {
+		s.Errorf("recovered %q, want %q", got, want)
+	}
+}
+
+// A lost reply is not a conflict, and the value is there for whoever looks.
+func testLostReply(s *suite) {
+	for _, exists := range []bool{false, true} {
+		ref := s.Ref("create", "token")
+		var v secrets.Version
+		if exists {
+			ref = s.Ref("replace", "token")
+			v = s.write(ref, value("old"), "")
+		}
+		s.LoseReply()
+		written := value("new")
+		got, err := s.Store.Write(s.ctx, ref, secrets.Write{Value: secrets.NewValue(written), Expect: v, Key: key("lost")})
+		s.clean(err)
+		c := s.holds(ref, written)
+		switch {
+		case errors.Is(err, secrets.ErrConflict):
+			s.Errorf("a write that took effect is reported as a conflict: %v", err)
+		case err == nil && got != c.Version: // the store may look for itself
+			s.Errorf("the write returned version %q, a read %q", got, c.Version)
+		}
+		if c.Version == v {
+			s.Error("the version did not move")
+		}
+		s.refused(ref, value("again"), v, secrets.ErrConflict)
+		s.write(ref, value("next"), c.Version)
+	}
+}
