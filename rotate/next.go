@@ -54,6 +54,14 @@ func fail(format string, args ...any) step {
 // settled before anything after it may happen. Each part returns ok when it has
 // a step.
 func next(s *state) step {
+	st := decide(s)
+	if s.run.interrupted && st.do != stop && s.mine() == nil && !s.run.mayHaveCreated {
+		return fail("interrupted before the step %q; running the same command again is safe, and goes on from there", st.do)
+	}
+	return st
+}
+
+func decide(s *state) step {
 	for _, part := range []func(*state) (step, bool){
 		nextOwnLeftover, nextFailure, nextLife, nextRefusal, nextOrphan, nextOwnership, nextCredential,
 	} {
@@ -118,8 +126,6 @@ func nextFailure(s *state) (step, bool) {
 	switch {
 	case s.run.failure != "":
 		return fail("%s", s.run.failure), true
-	case s.run.interrupted && s.mine() == nil && !s.run.mayHaveCreated:
-		return fail("interrupted; nothing further was begun, and running the same command again is safe"), true
 	case s.run.refused != "":
 		return refuse("%s", s.run.refused), true
 	case s.run.withdrawn != "" && s.winner() == nil:
