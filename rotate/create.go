@@ -68,10 +68,12 @@ func (u *run) include(m replacement) {
 }
 
 // lookUp finds out whether a create that was not answered has happened: two
-// list passes, five seconds apart, that each read the whole list and agree.
+// list passes, five seconds apart, that each read the whole list and agree. What
+// they show of this run's own is for next to remove, since its value is lost.
 func (u *run) lookUp(ctx context.Context) error {
 	const passes = 6
-	agreed := 0
+	var before []int64
+	agreeable := false // the pass before read the whole list
 	for i := range passes {
 		if i > 0 {
 			if err := u.Sleep(ctx, lookUpPause); err != nil {
@@ -82,18 +84,16 @@ func (u *run) lookUp(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("looking whether a create happened: %w", err)
 		}
-		if m := u.s.mine(); m != nil && m.value.Empty() {
-			u.s.run.mayHaveCreated = false // it did; next removes it, since its value is lost
-			return nil
-		}
-		if !survey.Stable {
-			agreed = 0
-			continue
-		}
-		if agreed++; agreed == 2 {
+		lost := u.s.lost()
+		if agreeable && survey.Stable && slices.Equal(lost, before) {
 			u.s.run.mayHaveCreated = false
 			return nil
 		}
+		agreeable, before = survey.Stable, lost
+	}
+	if len(before) > 0 {
+		u.s.run.mayHaveCreated = false // it did, however restless the list is
+		return nil
 	}
 	return fmt.Errorf("whether a create happened cannot be told: the list of service tokens changed during each of %d passes; the next run looks again", passes)
 }

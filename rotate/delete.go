@@ -70,10 +70,13 @@ func (u *run) confirmGone(ctx context.Context, id, control int64, accepted bool)
 			if err != nil {
 				return false, fmt.Errorf("confirming that service token %d is gone: %w", id, err)
 			}
-			if proof != notFound {
-				return true, nil
+			if proof == notFound {
+				return false, fmt.Errorf("confirming that service token %d is gone: the service answers 404 for it and for token %d too, so the credential may have lost a permission, and nothing is concluded", id, control)
 			}
-			return false, fmt.Errorf("confirming that service token %d is gone: the service answers 404 for it and for token %d too, so the credential may have lost a permission, and nothing is concluded", id, control)
+			// And it comes twice: a single 404 may be from something in between.
+			if _, again, err := u.token(ctx, id); err != nil || again != active {
+				return err == nil, err
+			}
 		}
 	}
 	return false, nil

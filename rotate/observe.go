@@ -227,30 +227,37 @@ func (u *run) token(ctx context.Context, id int64) (dbtcloud.ServiceToken, sight
 
 // readOld asks whether the old token lives. "Not found" is not "gone": a missing
 // permission looks the same, so it counts only when the same credential, right
-// after, reads the replacement as active.
+// after, reads the replacement as active. It must come twice besides: a single
+// one may be from something between us and the service.
 func (u *run) readOld(ctx context.Context) error {
 	t, seen, err := u.token(ctx, u.s.old.id)
 	if err != nil {
 		return err
 	}
-	switch seen {
-	case active:
-		u.s.old.token, u.s.old.life = t, alive
-	case deleted:
-		u.s.old.token, u.s.old.life = t, gone
-	case notFound:
-		u.s.old.life = unseen
-		control := u.control()
-		if control == nil {
-			return nil
+	allowed := false // the credential was seen to have its permission
+	if seen == notFound {
+		if control := u.control(); control != nil {
+			again, proof, err := u.token(ctx, control.id())
+			if err != nil {
+				return err
+			}
+			if allowed = proof == active; allowed {
+				control.token = again
+			}
 		}
-		again, seen, err := u.token(ctx, control.id())
-		if err != nil {
+		if t, seen, err = u.token(ctx, u.s.old.id); err != nil {
 			return err
 		}
-		if seen == active {
-			control.token, u.s.old.life = again, gone
-		}
+	}
+	switch {
+	case seen == active:
+		u.s.old.token, u.s.old.life = t, alive
+	case seen == deleted:
+		u.s.old.token, u.s.old.life = t, gone
+	case allowed:
+		u.s.old.life = gone
+	default:
+		u.s.old.life = unseen
 	}
 	return nil
 }

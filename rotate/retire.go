@@ -81,6 +81,7 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 		name, _, _ = SplitName(r.token.Name)
 	}
 	const tries = 3
+	changed := u.s.run.changed
 	var last error
 	for i := range tries {
 		if i > 0 {
@@ -110,6 +111,7 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 		}
 		if dbtcloud.KindOf(last) == dbtcloud.KindInvalid {
 			u.s.run.renameRefused = fmt.Sprintf("the service refuses to rename token %d to its plain name, so it keeps %q: %v", r.id(), r.token.Name, last)
+			u.s.run.changed = changed // a refusal changed nothing
 			return nil
 		}
 	}

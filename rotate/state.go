@@ -143,6 +143,17 @@ func (s *state) mine() *replacement {
 	return found
 }
 
+// lost lists the replacements that this run made and whose value it never got.
+func (s *state) lost() []int64 {
+	var ids []int64
+	for _, r := range s.replacements {
+		if r.mine && r.value.Empty() {
+			ids = append(ids, r.id())
+		}
+	}
+	return ids
+}
+
 func (s *state) replacement(id int64) *replacement {
 	for i := range s.replacements {
 		if s.replacements[i].id() == id {

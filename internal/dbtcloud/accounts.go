@@ -34,23 +34,31 @@ func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
 // server's time of the reply (zero: it had none), also with an error. It is nil
 // for any answer of the service that comes after authentication, a missing
 // permission included; KindUnauthorized is the service's no, which a wrong host
-// also gives; any other error is no answer to the question.
+// also gives; any other error is no answer to the question. An answer that is
+// neither yes nor no must come twice: a single one may be from something in
+// front of the service, which never looked at the credential.
 //
 // GET /api/v3/accounts/ (spec).
 func (c *Client) Authenticate(ctx context.Context) (time.Time, error) {
 	rep, err := c.get(ctx, "authenticating", accountsPath, nil)
-	if err == nil {
+	if afterAuthentication(err) {
+		rep, err = c.get(ctx, "authenticating", accountsPath, nil)
+	}
+	switch {
+	case err == nil:
 		return rep.date, nil
+	case afterAuthentication(err):
+		return dateOf(err), nil
 	}
+	return dateOf(err), err
+}
+
+// afterAuthentication reports whether the service itself refused something else
+// than the credential.
+func afterAuthentication(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		return time.Time{}, err
+	if !ok || e.unclear || e.unsent {
+		return false
 	}
-	switch e.Kind {
-	case KindNotFound, KindForbidden, KindInvalid:
-		if !e.unclear && !e.unsent {
-			return e.Date, nil
-		}
-	}
-	return e.Date, err
+	return e.Kind == KindNotFound || e.Kind == KindForbidden || e.Kind == KindInvalid
 }

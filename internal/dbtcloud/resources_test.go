@@ -115,7 +115,20 @@ func TestAuthenticate(t *testing.T) {
 		if KindOf(err) != tc.kind || (err == nil) != (tc.kind == 0) || !date.Equal(serverTime) {
 			t.Errorf("%s: %v at %v", name, err, date)
 		}
-		sent(t, transport, http.MethodGet, "/api/v3/accounts/", "")
+		// What is neither yes nor no has to come twice.
+		if twice := tc.kind == 0 && tc.reply.StatusCode != 200; (transport.count() == 2) != twice || transport.count() > 2 {
+			t.Errorf("%s: %d requests", name, transport.count())
+		}
+	}
+}
+
+func TestAuthenticateDoesNotTakeOneStrayRefusalForYes(t *testing.T) {
+	transport := answers(response(404, recorded(t, "error_404_no_permission.json")), response(401, recorded(t, "error_401_invalid_token.json")))
+	if _, err := newTestClient(t, transport).Authenticate(context.Background()); KindOf(err) != KindUnauthorized {
+		t.Error(err)
+	}
+	if r := transport.seen[0]; r.Method != http.MethodGet || r.URL.RequestURI() != "/api/v3/accounts/" {
+		t.Errorf("%s %s", r.Method, r.URL)
 	}
 }
 

@@ -1,0 +1,134 @@
+// Package guarantee watches a simulated dbt Cloud and a store in memory while
+// rotations run, and checks at every instant what a rotation promises. It does
+// not know how a rotation works: it imports nothing of it, compares permissions
+// in its own way, and takes no word of a result for anything.
+//
+// Of the guarantees of a rotation it checks:
+//
+//   - G1 at each change of either side: a destination, from our first write to it
+//     on, holds the value of an active token with the old token's permissions;
+//   - G2 when the old token is deleted: the replacement is in every destination
+//     and equal, and this very run has read all that back and authenticated with
+//     the value;
+//   - G3 when asked, at an end: see Settled;
+//   - G5 when asked, at the end of each run: see Creates;
+//   - G7 and G8 at each write: what is overwritten is nobody else's, and known by
+//     its label; the label of a value is there before the value;
+//   - and that no other token and no other place is touched.
+package guarantee
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
+	"github.com/tokenwarden/tokenwarden/secrets"
+	"github.com/tokenwarden/tokenwarden/secrets/secretstest"
+)
+
+// Watch is the watch over the rotations of one token. Make it with New.
+type Watch struct {
+	sim     *dbtcloudtest.Sim
+	memory  *secretstest.Memory
+	account int64
+	old     int64
+	want    []string                     // the old token's permissions
+	others  map[int64]dbtcloudtest.Token // what was there before, the old token excepted
+
+	// mu is the innermost lock: neither the simulator nor the store is called
+	// with it held.
+	mu         sync.Mutex
+	places     []place
+	oldLives   bool
+	run        evidence
+	violations []string
+}
+
+// place is one destination as it is now.
+type place struct {
+	ref    secrets.Ref
+	value  secrets.Value
+	labels secrets.Labels
+	ours   bool // a write of ours was the last to change the value
+}
+
+// evidence is what one run has seen by itself, as far as the answers reached it.
+type evidence struct {
+	readBack      map[string]secrets.Value // by place, since the last write to a store
+	permissions   map[int64]bool           // of which tokens they were read since then
+	authenticated map[int64]bool           // with which tokens' values a request was accepted
+}
+
+func newEvidence() evidence {
+	return evidence{readBack: map[string]secrets.Value{}, permissions: map[int64]bool{}, authenticated: map[int64]bool{}}
+}
+
+// New begins the watch over the rotation of token old into the destinations
+// refs. What the token may do at this moment is what a replacement has to be
+// able to do. The store's Changed is taken over.
+func New(sim *dbtcloudtest.Sim, memory *secretstest.Memory, old int64, refs ...secrets.Ref) *Watch {
+	w := &Watch{sim: sim, memory: memory, account: sim.AccountID(), old: old, others: map[int64]dbtcloudtest.Token{}, oldLives: true, run: newEvidence()}
+	for _, t := range sim.Tokens() {
+		if t.ID == old {
+			w.want = permissions(t)
+		} else if t.Active() {
+			w.others[t.ID] = t
+		}
+	}
+	for _, ref := range refs {
+		w.places = append(w.places, place{ref: ref, value: memory.Get(ref), labels: memory.Labels(ref)})
+	}
+	memory.Changed = w.changed
+	sim.Observe(w.observe)
+	return w
+}
+
+// Begin says that a new run, as another process, begins. The simulator's log of
+// requests starts anew with it.
+func (w *Watch) Begin() {
+	w.sim.ForgetRequests()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.run = newEvidence()
+}
+
+// Violations returns what was broken so far, each thing once.
+func (w *Watch) Violations() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.violations)
+}
+
+// Secrets returns the ids of the tokens whose value is in a text that must not
+// have any.
+func (w *Watch) Secrets(text string) []int64 {
+	var found []int64
+	for _, t := range w.sim.Tokens() {
+		if strings.Contains(text, t.Value) {
+			found = append(found, t.ID)
+		}
+	}
+	return found
+}
+
+// broken notes a violation. It is called with mu held.
+func (w *Watch) broken(guarantee, format string, args ...any) {
+	text := guarantee + ": " + fmt.Sprintf(format, args...)
+	if !slices.Contains(w.violations, text) {
+		w.violations = append(w.violations, text)
+	}
+}
+
+// world is the tokens of one moment.
+type world interface {
+	Token(id int64) (dbtcloudtest.Token, bool)
+	TokenByValue(value string) (id int64, isActive bool)
+}
+
+// family reports whether a token is the old one or was created during the watch.
+func (w *Watch) family(id int64) bool {
+	_, other := w.others[id]
+	return id != 0 && !other
+}

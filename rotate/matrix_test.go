@@ -1,0 +1,228 @@
+package rotate_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/rotate"
+)
+
+// cell is one place of the matrix: a fault, at a call, from a start.
+type cell struct {
+	*start
+	point
+	fault
+}
+
+// course is what became of a cell: how each run ended, the first one with the
+// fault in it.
+type course struct {
+	runs  []string
+	wrong []string
+}
+
+func (c *course) broken(format string, args ...any) {
+	c.wrong = append(c.wrong, fmt.Sprintf(format, args...))
+}
+
+// moreRuns is how often the command may have to be run again until it settles.
+const moreRuns = 3
+
+// play runs the command with the faults in its way, then again as often as it
+// takes, and holds what happened against the guarantees.
+func play(w *cellWorld, faults ...*injected) (c course) {
+	late := slices.ContainsFunc(faults, func(f *injected) bool { return f.late() })
+
+	before := w.watch.Orphans()
+	first := w.execute(faults...)
+	c.judge(first)
+	for _, f := range faults {
+		if !f.reached {
+			c.broken("%s was never reached, so nothing was tested", f.point)
+		}
+	}
+	if !first.signal.IsZero() && len(faults) == 1 {
+		left := slices.DeleteFunc(w.watch.Orphans(), func(id int64) bool { return slices.Contains(before, id) })
+		if len(left) > 0 {
+			c.broken("SIGTERM left the tokens %d behind, whose value is nowhere", left)
+		}
+	}
+	if late {
+		time.Sleep(90 * time.Second) // nothing is settled before what is under way has arrived
+	}
+	p := first
+	for again := 0; p.ended == killed || p.result.Status == rotate.Failed || p.result.Status == rotate.Refused; again++ {
+		if again == moreRuns {
+			c.broken("not settled after %d more runs: %s", again, p.result.Error)
+			return c
+		}
+		if again > 0 {
+			if p.result.Status == rotate.Failed && len(w.wronged) == 0 {
+				c.broken("run %d failed, although nothing went wrong in it: %s", again+1, p.result.Error)
+			}
+			time.Sleep(w.options.OrphanMinAge + time.Minute)
+			w.putRight()
+		}
+		p = w.execute()
+		c.judge(p)
+	}
+	if p.result.Status == rotate.Pending {
+		time.Sleep(25 * time.Hour)
+		p = w.execute()
+		c.judge(p)
+	}
+	if late {
+		time.Sleep(w.options.OrphanMinAge + time.Minute)
+		p = w.execute() // a token that came late is dropped
+		c.judge(p)
+	}
+	c.end(w.watch.Settled())
+	if len(c.wrong) > 0 {
+		return c
+	}
+	if w.watch.Living()[0].Name != oldName && len(p.result.Warnings) > 0 {
+		p = w.execute() // a rename that was refused is only a warning, and is tried again
+		c.judge(p)
+	}
+	if name := w.watch.Living()[0].Name; name != oldName {
+		c.broken("the token is called %q in the end", name)
+	}
+	if p = w.execute(); p.result.Status != rotate.Unchanged || rotate.ExitCode([]rotate.Result{p.result}) != 0 {
+		c.broken("a run after the last one ended %s: %s", p.ended, p.result.Error)
+	}
+	for _, at := range p.calls {
+		if at.changes() {
+			c.broken("a run after the last one did %s", at)
+		}
+	}
+	if len(w.afterStoreCommand) > 0 && w.commands == 0 {
+		c.broken("the after_store command never ran")
+	}
+	return c
+}
+
+// judge looks at one run when it is over.
+func (c *course) judge(p *process) {
+	c.runs = append(c.runs, p.ended)
+	for _, v := range append(p.watch.Violations(), p.watch.Creates()...) {
+		if !slices.Contains(c.wrong, v) {
+			c.broken("%s", v)
+		}
+	}
+	if ids := p.watch.Secrets(p.said.String()); len(ids) > 0 {
+		c.broken("run %d says the values of the tokens %d", len(c.runs), ids)
+	}
+	if !p.signal.IsZero() && time.Since(p.signal) > 30*time.Second {
+		c.broken("the run went on for %s after SIGTERM, which a pod does not live to see", time.Since(p.signal))
+	}
+	r := p.result
+	late := slices.ContainsFunc(p.faults, func(f *injected) bool { return f.late() })
+	switch {
+	case p.ended == killed:
+	case r.Status == rotate.Rotated, r.Status == rotate.Unchanged:
+		if !late {
+			c.end(p.watch.Settled())
+		}
+	case r.Status == rotate.Pending:
+		if !late {
+			c.end(p.watch.Overlapping())
+		}
+	case r.Error == "":
+		c.broken("the run ended %s and does not say why", r.Status)
+	}
+}
+
+func (c *course) end(wrong []string) { c.wrong = append(c.wrong, wrong...) }
+
+// putRight is the person again who wrote something wrong.
+func (w *cellWorld) putRight() {
+	for _, ref := range w.wronged {
+		if w.wasEmpty {
+			w.memory.Delete(ref)
+		} else {
+			w.memory.Set(ref, w.sim.ValueOf(w.old))
+		}
+	}
+	w.wronged = nil
+}
+
+// points lists the calls that an undisturbed run makes from a start.
+func points(t *testing.T, s *start) (found []point) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := s.world(t)
+		p := w.execute()
+		if status := p.result.Status; status != rotate.Rotated && status != rotate.Pending {
+			t.Fatalf("%s: the undisturbed run ended %s: %s", s.name, p.ended, p.result.Error)
+		}
+		found = p.calls
+	})
+	return found
+}
+
+// played is a cell with its course.
+type played struct {
+	cell
+	course
+}
+
+func TestMatrix(t *testing.T) {
+	var mu sync.Mutex
+	var cells []played
+	skipped := map[string]int{}
+	t.Run("cells", func(t *testing.T) {
+		for _, s := range starts() {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				var mine []played
+				left := map[string]int{}
+				for _, at := range points(t, s) {
+					for _, f := range faultsOf(at.side) {
+						if f.skip != nil {
+							if why := f.skip(s, at); why != "" {
+								left[why]++
+								continue
+							}
+						}
+						mine = append(mine, playCell(t, cell{s, at, f}))
+					}
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				cells = append(cells, mine...)
+				for why, n := range left {
+					skipped[why] += n
+				}
+			})
+		}
+	})
+	report(t, cells, skipped)
+}
+
+func playCell(t *testing.T, c cell) (done played) {
+	synctest.Test(t, func(t *testing.T) {
+		w := c.world(t)
+		done = played{c, play(w, &injected{point: c.point, fault: c.fault})}
+	})
+	if len(done.wrong) > 0 {
+		t.Errorf("%s at %s (runs: %s):\n  %s", c.fault.name, c.point, strings.Join(done.runs, ", "), strings.Join(done.wrong, "\n  "))
+	}
+	return done
+}
+
+func report(t *testing.T, cells []played, skipped map[string]int) {
+	runs, left := map[int]int{}, 0
+	for _, c := range cells {
+		runs[len(c.runs)]++
+	}
+	for why, n := range skipped {
+		left += n
+		t.Logf("skipped %d: %s", n, why)
+	}
+	t.Logf("%d cells run, %d skipped, 0 retried (time is virtual); runs until settled: %v", len(cells), left, runs)
+}
