@@ -1,0 +1,47 @@
+# Everything here needs Go and nothing else; what a target uses besides is fetched by Go.
+
+GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
+FUZZTIME = 5s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1@\2/' | while IFS=@ read -r target text; do printf '  %-12s %s\n' "$$target" "$$text"; done
+
+.PHONY: build
+build: ## build bin/tokenwarden
+	go build -trimpath -o bin/tokenwarden ./cmd/tokenwarden
+
+.PHONY: demo
+demo: ## audit and rotate in a simulated dbt Cloud account
+	@go run ./cmd/tokenwarden demo
+
+.PHONY: test
+test: ## run the tests
+	go test ./...
+
+.PHONY: race
+race: ## run the tests with the race detector, which needs a C compiler
+	go test -race ./...
+
+.PHONY: lint
+lint: ## run golangci-lint
+	go run $(GOLANGCI_LINT) run
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## run each fuzz target for FUZZTIME (5s)
+	@for file in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
+		for name in $$(grep -oE '^func Fuzz[A-Za-z0-9_]*' $$file | cut -c6-); do \
+			echo "$$name in $$(dirname $$file)"; \
+			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+		done; \
+	done
+
+.PHONY: docs
+docs: ## write the documents that are made from the code
+	UPDATE_DOCS=1 go test -count=1 -run Current ./audit/report ./cmd/tokenwarden
+
+.PHONY: test-vault
+test-vault: ## run the store's suite against a real Vault server (a large download the first time)
+	cd secrets/vaultkv/realvault && go test ./...

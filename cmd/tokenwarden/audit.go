@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tokenwarden/tokenwarden/audit"
+	"github.com/tokenwarden/tokenwarden/audit/report"
+	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+)
+
+type auditOptions struct {
+	format  string
+	output  string
+	failOn  string // empty: what the configuration says
+	require []string
+}
+
+func (a *app) auditCommand() *cli.Command {
+	o := auditOptions{format: "table"}
+	grades := []string{"info", "low", "medium", "high", "critical", "never"}
+	return a.define(command{
+		name:    "audit",
+		summary: "find the credentials of dbt Cloud accounts that should not live on",
+		about: "Reads each account and changes nothing. What could not be seen is part of the result. Exit codes: 0 all that\n" +
+			"matters was read and nothing was found at or above --fail-on, 1 something was found, 2 something could not be\n" +
+			"read (what was read is still reported), 3 usage or configuration error.",
+		examples: []string{
+			"tokenwarden audit", "tokenwarden audit --account prod --format json --output report.json",
+			"tokenwarden audit --fail-on never --require service-token-legacy",
+		},
+		flags: []cli.Flag{
+			choice("format", "`FORMAT` of the report: "+strings.Join(report.Formats(), ", "), &o.format, report.Formats()...),
+			text("output", "write the report to `FILE`, whole or not at all, instead of stdout", &o.output),
+			choice("fail-on", "exit 1 for findings from this `SEVERITY` on: "+strings.Join(grades, ", ")+" (default: the configuration's, else medium)", &o.failOn, grades...),
+			requirement(&o.require),
+		},
+		run: func(ctx context.Context, _ []string) error { return a.audit(ctx, o) },
+	})
+}
+
+// requirement takes the id of a rule.
+func requirement(to *[]string) *option {
+	o := texts("require", "exit 2 unless this `RULE` could be checked; may be repeated", to)
+	o.set = func(s string) error {
+		if !slices.ContainsFunc(audit.Rules(), func(r audit.Rule) bool { return r.ID == s }) {
+			return errors.New("there is no such rule: tokenwarden rules lists them")
+		}
+		*to = append(*to, s)
+		return nil
+	}
+	return o
+}
+
+func (a *app) audit(ctx context.Context, o auditOptions) error {
+	cfg, err := a.configuration()
+	if err != nil {
+		return err
+	}
+	if o.failOn == "" {
+		o.failOn = cfg.Audit.FailOn
+	}
+	failOn, err := audit.ParseThreshold(o.failOn)
+	if err != nil {
+		return &exit{code: exitMisused, err: err}
+	}
+	policy := policyOf(cfg.Audit)
+	if err := policy.Validate(o.require); err != nil {
+		return &exit{code: exitMisused, err: err}
+	}
+	out, err := a.openOutput(o.output)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
+	defer cancel()
+	r, err := a.examine(ctx, cfg, policy, o.require)
+	if err != nil {
+		return err
+	}
+	err = out.write(func(w io.Writer) error {
+		return report.Write(w, o.format, r, report.Options{Color: o.output == "" && a.color(), Width: a.env.width})
+	})
+	if err != nil {
+		return err
+	}
+	return exitWith(exitCode(r.ExitCode(failOn)))
+}
+
+// examine audits the selected accounts.
+func (a *app) examine(ctx context.Context, cfg config.Config, policy audit.Policy, require []string) (*audit.Report, error) {
+	accounts, err := a.connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	var sources []audit.Account
+	for _, c := range accounts {
+		source := audit.Account{Name: c.Name, ID: c.ID, Host: c.Host, Err: c.err}
+		if c.err == nil {
+			source.Source = c.client()
+			source.Credential = kindOf(c)
+			source.Own = a.own(ctx, c)
+			if c.Store != "" || len(c.Tokens) > 0 {
+				source.Locator = locator{a, cfg, c}
+			}
+		}
+		sources = append(sources, source)
+	}
+	progress := a.progress("auditing accounts", len(sources))
+	defer progress.stop()
+	auditor := audit.Auditor{
+		Policy: policy, Require: require, Selected: len(a.common.accounts) > 0, Now: a.env.now,
+		Progress: func(done, _ int) { progress.to(done) },
+	}
+	return auditor.Run(ctx, sources)
+}
+
+// kindOf guesses by the prefix, which recent values have (recorded).
+func kindOf(c *account) audit.Credential {
+	switch value := c.credential.Reveal(); {
+	case strings.HasPrefix(value, "dbtu_"):
+		return audit.PersonalCredential
+	case strings.HasPrefix(value, "dbtc_"):
+		return audit.ServiceTokenCredential
+	}
+	return audit.UnknownCredential
+}
+
+// own tells which token the credential is, where the label beside it says so.
+// There is no request that tells.
+func (a *app) own(ctx context.Context, c *account) func(dbtcloud.ServiceToken) bool {
+	if !c.Token.Writable() {
+		return nil
+	}
+	held := a.look(ctx, c.ID, c.Token)
+	if held.label.TokenID == 0 {
+		return nil
+	}
+	return func(t dbtcloud.ServiceToken) bool { return t.ID == held.label.TokenID }
+}
+
+// policyOf is the audit's policy as the configuration states it.
+func policyOf(c config.Audit) audit.Policy {
+	p := audit.Policy{MaxAge: c.MaxAge, MaxAgeOf: c.MaxAgeByPermissionSet, UnusedFor: c.UnusedFor, Disable: c.Disable}
+	for _, s := range c.Suppress {
+		p.Suppress = append(p.Suppress, audit.Suppression{
+			Rule: s.Rule, Name: string(s.Name), Fingerprint: s.Fingerprint, Reason: s.Reason, Owner: s.Owner,
+			Until: s.Expires.AddDate(0, 0, 1), // the configuration names the last day
+		})
+	}
+	return p
+}
+
+var errTimeout = errors.New("the time that --timeout allows is over")

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tokenwarden/tokenwarden/audit"
+	"github.com/tokenwarden/tokenwarden/internal/config"
+)
+
+func (a *app) configCommand() *cli.Command {
+	return a.define(command{
+		name:     "config",
+		summary:  "write a first configuration, or check the one there is",
+		commands: []*cli.Command{a.configInitCommand(), a.configCheckCommand()},
+	})
+}
+
+func (a *app) configInitCommand() *cli.Command {
+	var path string
+	return a.define(command{
+		name:    "init",
+		summary: "write a configuration with an entry for each token that an audit flags",
+		about: "Reads the account that the flags or the environment name, and leaves the destinations to be filled in. A file that\n" +
+			"is there already is left as it is.",
+		examples: []string{"tokenwarden config init --output tokenwarden.yaml"},
+		flags:    []cli.Flag{text("output", "write the configuration to `FILE` instead of stdout", &path)},
+		run:      func(ctx context.Context, _ []string) error { return a.configInit(ctx, path) },
+	})
+}
+
+func (a *app) configInit(ctx context.Context, path string) error {
+	if _, err := os.Lstat(path); path != "" && err == nil {
+		return misuse("--output: %s is there already and was left as it is", path)
+	}
+	cfg, err := a.configuration()
+	if err != nil {
+		return err
+	}
+	out, err := a.openOutput(path)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
+	defer cancel()
+	r, err := a.examine(ctx, cfg, policyOf(cfg.Audit), nil)
+	if err != nil {
+		return err
+	}
+	if !r.Complete {
+		var why []error
+		for _, account := range r.Accounts {
+			for _, text := range account.Errors {
+				why = append(why, errors.New(text))
+			}
+		}
+		return fmt.Errorf("nothing was written, because not all could be read: %w", errors.Join(why...))
+	}
+	var accounts []config.InitAccount
+	for _, c := range cfg.Accounts {
+		if a.selected(c.Name) {
+			accounts = append(accounts, initAccount(c, r))
+		}
+	}
+	return out.write(func(w io.Writer) error { return config.Init(w, accounts) })
+}
+
+// initAccount has an entry for each token with a finding that a rotation cures.
+func initAccount(c config.Account, r *audit.Report) config.InitAccount {
+	account := config.InitAccount{Name: c.Name, ID: c.ID, Host: c.Host, Token: c.Token}
+	for _, f := range r.Findings {
+		if f.AccountID != c.ID || f.Resource.Type != audit.ResourceServiceToken ||
+			slices.ContainsFunc(account.Tokens, func(t config.InitToken) bool { return t.ID == f.Resource.ID }) {
+			continue
+		}
+		account.Tokens = append(account.Tokens, config.InitToken{ID: f.Resource.ID, Name: f.Resource.Name, Note: f.Message})
+	}
+	return account
+}
+
+func (a *app) configCheckCommand() *cli.Command {
+	var probe bool
+	return a.define(command{
+		name:    "check",
+		summary: "say where each token's value goes, and what is wrong with that",
+		about: "Reads the file, lists the tokens, fills in the names, and finds destinations that two tokens would share. Changes\n" +
+			"nothing. Exit codes: 0 all is well, 1 something is missing or does not fit, 2 something could not be read, 3 the\n" +
+			"configuration is wrong.",
+		examples: []string{"tokenwarden config check", "tokenwarden config check --probe"},
+		flags:    []cli.Flag{toggle("probe", "read every destination and say whose value it holds, by its label", &probe)},
+		run:      func(ctx context.Context, _ []string) error { return a.configCheck(ctx, probe) },
+	})
+}
+
+func (a *app) configCheck(ctx context.Context, probe bool) error {
+	cfg, err := a.configuration()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
+	defer cancel()
+	accounts, err := a.connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	all, failures := a.populations(ctx, accounts)
+	assignments, err := a.plan(ctx, cfg, all)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	code := exitOK
+	for _, s := range assignments {
+		if !a.checkAssignment(ctx, &b, s, probe) {
+			failures = append(failures, fmt.Errorf("token %d: a destination could not be read", s.Tokens[0].ID))
+		}
+	}
+	if err := cfg.Unfilled(); err != nil {
+		fmt.Fprintf(&b, "to do: %v\n", err)
+		code = exitFound
+	}
+	for _, p := range all {
+		for _, e := range p.account.Tokens {
+			if p.account.err == nil && !means(assignments, p.account.Name, e) {
+				fmt.Fprintf(&b, "%s: the entry on line %d means no active token\n", p.account.label(), e.Line)
+				code = exitFound
+			}
+		}
+	}
+	if _, err := b.WriteTo(a.env.stdout); err != nil {
+		return err
+	}
+	if len(failures) > 0 {
+		return errors.Join(failures...)
+	}
+	return exitWith(code)
+}
+
+// means tells whether an entry means any active token.
+func means(assignments []config.Assignment, account string, e config.Entry) bool {
+	return slices.ContainsFunc(assignments, func(s config.Assignment) bool {
+		return s.Account.Name == account && s.Entry.Line == e.Line
+	})
+}
+
+// checkAssignment writes what is known of one token; false when a destination
+// could not be read.
+func (a *app) checkAssignment(ctx context.Context, w io.Writer, s config.Assignment, probe bool) bool {
+	name := audit.Quote(s.Tokens[0].Name)
+	var ids []string
+	for _, t := range s.Tokens {
+		ids = append(ids, fmt.Sprint(t.ID))
+	}
+	fmt.Fprintf(w, "%s: token %s %s", audit.Quote(s.Account.Name), strings.Join(ids, ", "), name)
+	switch {
+	case s.Entry.Never:
+		fmt.Fprintf(w, ": is never rotated (%s)\n", audit.Quote(s.Entry.Reason))
+	case len(s.Destinations) == 0:
+		fmt.Fprintln(w, ": has no destination")
+	default:
+		fmt.Fprintln(w)
+	}
+	readable := true
+	for _, ref := range s.Destinations {
+		fmt.Fprintf(w, "  %s", ref)
+		if probe {
+			h := a.look(ctx, s.Account.ID, ref)
+			readable = readable && h.err == nil
+			fmt.Fprintf(w, ": %s", h)
+		}
+		fmt.Fprintln(w)
+	}
+	return readable
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tokenwarden/tokenwarden/audit"
+	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+)
+
+// check is one thing that was looked at.
+type check struct {
+	Account string `json:"account"` // empty: it is about this machine
+	Check   string `json:"check"`
+	State   string `json:"state"` // ok, missing (needed), limited (done without), unknown
+	Detail  string `json:"detail"`
+}
+
+// The states of a check.
+const (
+	stateOK      = "ok"
+	stateMissing = "missing"
+	stateLimited = "limited"
+	stateUnknown = "unknown"
+)
+
+func (a *app) doctorCommand() *cli.Command {
+	format := "table"
+	return a.define(command{
+		name:    "doctor",
+		summary: "say what the credentials and the stores allow, and what is missing",
+		about: "Changes nothing. Exit codes: 0 nothing is missing, 1 something that an audit or a configured rotation needs is\n" +
+			"missing, 3 usage or configuration error.",
+		examples: []string{"tokenwarden doctor"},
+		flags:    []cli.Flag{choice("format", "`FORMAT` of the result: table or json", &format, "table", "json")},
+		run:      func(ctx context.Context, _ []string) error { return a.doctor(ctx, format) },
+	})
+}
+
+func (a *app) doctor(ctx context.Context, format string) error {
+	cfg, err := a.configuration()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
+	defer cancel()
+	accounts, err := a.connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	progress := a.progress("looking at accounts", len(accounts))
+	checks := []check{}
+	for i, c := range accounts {
+		checks = append(checks, a.examineAccount(ctx, cfg, c)...)
+		progress.to(i + 1)
+	}
+	progress.stop()
+	if format == "json" {
+		encoder := json.NewEncoder(a.env.stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(map[string]any{"schema_version": 1, "checks": checks})
+	} else {
+		err = writeChecks(a.env.stdout, checks)
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range checks {
+		if c.State == stateMissing {
+			return exitWith(exitFound)
+		}
+	}
+	return nil
+}
+
+func writeChecks(w io.Writer, checks []check) error {
+	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, c := range checks {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.State, c.Account, c.Check, c.Detail)
+	}
+	return table.Flush()
+}
+
+// examineAccount tells what the credential of one account can see and do, and
+// what is with the places where its tokens are kept.
+func (a *app) examineAccount(ctx context.Context, cfg config.Config, c *account) []check {
+	var checks []check
+	add := func(what, state, format string, args ...any) {
+		checks = append(checks, check{c.Name, what, state, fmt.Sprintf(format, args...)})
+	}
+	if c.err != nil {
+		add("credential", stateMissing, "%v", c.err)
+		return checks
+	}
+	client := c.client()
+	if _, err := client.Authenticate(ctx); err != nil {
+		add("credential", stateMissing, "%v", err)
+		return checks
+	}
+	add("credential", stateOK, "%s accepts it", c.Host)
+
+	p := population{account: c}
+	pass, err := client.ServiceTokens(ctx, func(t dbtcloud.ServiceToken) error {
+		p.tokens = append(p.tokens, t)
+		return nil
+	})
+	switch {
+	case err != nil:
+		add("service tokens", stateMissing, "%v", err)
+	case len(p.tokens) == 0 && kindOf(c) != audit.PersonalCredential:
+		add("service tokens", stateMissing, "none is shown, not even the one that asks: the credential may not see them")
+	default:
+		add("service tokens", stateOK, "%d active, %d read", len(p.tokens), pass.Read)
+	}
+	if len(p.tokens) > 0 {
+		rows, err := client.Permissions(ctx, p.tokens[0].ID)
+		a.seen(add, "permissions", stateMissing, len(rows), err)
+	}
+	users := 0
+	_, err = client.Users(ctx, func(dbtcloud.User) error { users++; return nil })
+	a.seen(add, "users", stateMissing, users, err)
+	projects := 0
+	_, err = client.Projects(ctx, func(dbtcloud.Project) error { projects++; return nil })
+	a.seen(add, "projects", stateLimited, projects, err)
+	rules, err := client.IPRules(ctx)
+	a.seen(add, "IP restrictions", stateLimited, len(rules), err)
+	scim, err := client.SCIMTokens(ctx)
+	a.seen(add, "SCIM tokens", stateLimited, len(scim), err)
+
+	state, detail := a.mayRotate(ctx, c, p)
+	add("rotation", state, "%s", detail)
+	return append(checks, a.examineStores(ctx, cfg, p)...)
+}
+
+func (a *app) seen(add func(what, state, format string, args ...any), what, otherwise string, n int, err error) {
+	if err != nil {
+		add(what, otherwise, "%v", err)
+		return
+	}
+	add(what, stateOK, "%d", n)
+}
+
+// mayRotate says what is known about that: no request tells which permissions a
+// credential has, so only its prefix and its label do.
+func (a *app) mayRotate(ctx context.Context, c *account, p population) (state, detail string) {
+	if kindOf(c) == audit.PersonalCredential {
+		return stateLimited, "no: a personal access token cannot create service tokens; an audit can do with it"
+	}
+	if own := a.own(ctx, c); own != nil {
+		for _, t := range p.tokens {
+			if !own(t) {
+				continue
+			}
+			for _, g := range t.Grants {
+				if g.State != dbtcloud.Deleted && (g.PermissionSet == "account_admin" || g.PermissionSet == "owner") {
+					return stateOK, fmt.Sprintf("yes: by its label the credential is token %d, which has %s", t.ID, g.PermissionSet)
+				}
+			}
+		}
+	}
+	return stateUnknown, "needs account_admin or owner; dbt Cloud does not tell what a credential has until a rotation is tried"
+}
+
+// examineStores looks at every configured destination.
+func (a *app) examineStores(ctx context.Context, cfg config.Config, p population) []check {
+	assignments, err := a.plan(ctx, cfg, []population{p})
+	if err != nil {
+		return []check{{p.account.Name, "configuration", stateMissing, strings.ReplaceAll(err.Error(), "\n", "; ")}}
+	}
+	var checks []check
+	for _, s := range assignments {
+		for _, ref := range s.Destinations {
+			found := check{p.account.Name, "destination", stateOK, fmt.Sprintf("%s can be read, written and labelled", ref)}
+			store, err := a.store(ref)
+			if err == nil {
+				err = store.Check(ctx, ref)
+			}
+			if err != nil {
+				found.State, found.Detail = stateMissing, err.Error()
+			}
+			checks = append(checks, found)
+		}
+	}
+	return checks
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/google/renameio/v2"
+)
+
+// output is where a command's result goes: stdout, or a file that appears whole
+// or not at all.
+type output struct {
+	io.Writer
+	commit func() error
+	// Close removes what was begun and not committed.
+	Close func()
+}
+
+// openOutput is called before anything is attempted, so that a path that cannot
+// be written costs nothing. An empty path is stdout.
+func (a *app) openOutput(path string) (*output, error) {
+	nothing := func() {}
+	if path == "" {
+		return &output{Writer: a.env.stdout, commit: func() error { return nil }, Close: nothing}, nil
+	}
+	// A device or a pipe cannot be replaced, only written to.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, misuse("--output: %w", err)
+		}
+		return &output{Writer: f, commit: f.Close, Close: func() { _ = f.Close() }}, nil
+	}
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644), renameio.WithExistingPermissions())
+	if err != nil {
+		return nil, misuse("--output: %w", err)
+	}
+	return &output{Writer: f, commit: f.CloseAtomicallyReplace, Close: func() { _ = f.Cleanup() }}, nil
+}
+
+// write sends the result on its way.
+func (o *output) write(result func(io.Writer) error) error {
+	if err := result(o); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	if err := o.commit(); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/rotate"
+	"github.com/tokenwarden/tokenwarden/secrets"
+)
+
+// placement gives rotations their destinations: those of the configuration and
+// those of --to.
+type placement struct {
+	*app
+	assignments []config.Assignment // of all accounts
+	to          []secrets.Ref       // absolute
+}
+
+// place fills in the request of one rotation.
+func (p placement) place(ctx context.Context, r *rotation) error {
+	s := p.assignment(ctx, r)
+	for _, ref := range p.to {
+		if other, taken := p.claimed(ref, r, s); taken {
+			return misuse("--to: %s is the destination of token %d of account %s: two tokens cannot share one",
+				ref, other.Tokens[0].ID, (&account{Account: other.Account}).label())
+		}
+		r.request.Destinations = withRef(r.request.Destinations, ref)
+	}
+	if s == nil {
+		return nil
+	}
+	for _, ref := range s.Destinations {
+		r.request.Destinations = withRef(r.request.Destinations, ref)
+	}
+	r.request.AfterStore = s.Entry.AfterStore
+	r.name = cmp.Or(r.name, s.Tokens[0].Name)
+	if s.Entry.Never {
+		r.refuse("the configuration says rotate: never (%s)", cmp.Or(s.Entry.Reason, "without a reason"))
+	}
+	return nil
+}
+
+// assignment is the one that means the token, nil when there is none. A token
+// that is gone is known by those that replace it, by name or by label.
+func (p placement) assignment(ctx context.Context, r *rotation) *config.Assignment {
+	var own []*config.Assignment
+	for i := range p.assignments {
+		s := &p.assignments[i]
+		if s.Account.Name != r.account.Name {
+			continue
+		}
+		if slices.ContainsFunc(s.Tokens, func(t config.ActiveToken) bool {
+			return t.ID == r.request.TokenID || slices.Contains(t.Replaces, r.request.TokenID)
+		}) {
+			return s
+		}
+		own = append(own, s)
+	}
+	for _, s := range own {
+		for _, h := range p.lookAll(ctx, r.account.ID, s.Destinations) {
+			if h.err == nil && h.follows(r.request.TokenID) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// claimed finds another token whose configured destination ref is.
+func (p placement) claimed(ref secrets.Ref, r *rotation, own *config.Assignment) (*config.Assignment, bool) {
+	for i := range p.assignments {
+		s := &p.assignments[i]
+		if s == own || s.Account.Name == r.account.Name && slices.ContainsFunc(s.Tokens, func(t config.ActiveToken) bool { return t.ID == r.request.TokenID }) {
+			continue
+		}
+		if slices.ContainsFunc(s.Destinations, func(d secrets.Ref) bool { return d.Place() == ref.Place() }) {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// pending finds what earlier runs left unfinished, and what they finished: by
+// the names in dbt Cloud, and by the labels in the destinations, which know of
+// replacements that somebody has renamed.
+func (p placement) pending(ctx context.Context, all []*account) (rotations []*rotation, unread []error, err error) {
+	unclaimed := slices.Clone(p.to)
+	for _, c := range all {
+		found, errs := p.underWay(ctx, c)
+		unread = append(unread, errs...)
+		for _, r := range found {
+			mine := placement{app: p.app, assignments: p.assignments}
+			mine.to, unclaimed = p.split(ctx, r, unclaimed)
+			if err := mine.place(ctx, r); err != nil {
+				return nil, nil, err
+			}
+			if r.decided == nil && len(r.request.Destinations) == 0 {
+				r.refuse("its destination is not known: name it with --to, or in the configuration")
+			}
+		}
+		rotations = append(rotations, found...)
+	}
+	return rotations, unread, p.giveAway(unclaimed, rotations)
+}
+
+// giveAway gives the destinations that hold no rotation's value to the only
+// rotation there is.
+func (p placement) giveAway(refs []secrets.Ref, rotations []*rotation) error {
+	if len(refs) == 0 || len(rotations) == 0 {
+		return nil
+	}
+	if len(rotations) > 1 {
+		return misuse("--to: whose destination %s is cannot be told: use --token-id", joinRefs(refs))
+	}
+	r := rotations[0]
+	r.request.Destinations = append(r.request.Destinations, refs...)
+	if r.decided != nil && len(r.request.Destinations) == len(refs) {
+		r.decided = nil // it was refused for having none
+	}
+	return nil
+}
+
+// split takes those of --to that hold a value of the rotation.
+func (p placement) split(ctx context.Context, r *rotation, refs []secrets.Ref) (mine, rest []secrets.Ref) {
+	for _, h := range p.lookAll(ctx, r.account.ID, refs) {
+		if h.err == nil && h.label.AccountID == r.account.ID && (h.label.TokenID == r.request.TokenID || h.follows(r.request.TokenID)) {
+			mine = append(mine, h.ref)
+		} else {
+			rest = append(rest, h.ref)
+		}
+	}
+	return mine, rest
+}
+
+// underWay lists the rotations of an account, by the old token's id.
+func (p placement) underWay(ctx context.Context, c *account) (rotations []*rotation, unread []error) {
+	add := func(old int64, name string) {
+		if !slices.ContainsFunc(rotations, func(r *rotation) bool { return r.request.TokenID == old }) {
+			rotations = append(rotations, &rotation{account: c, name: name, request: rotate.Request{TokenID: old}})
+		}
+	}
+	for _, n := range c.survey.InFlight() {
+		add(n.ID, n.Name)
+	}
+	refs := slices.Clone(p.to)
+	for _, s := range p.assignments {
+		if s.Account.Name == c.Name && !s.Entry.Never {
+			refs = append(refs, s.Destinations...)
+		}
+	}
+	for _, h := range p.lookAll(ctx, c.ID, refs) {
+		switch {
+		case h.err != nil:
+			unread = append(unread, h.err)
+		case h.label.Replaces != 0 && h.label.AccountID == c.ID:
+			add(h.label.Replaces, "")
+		}
+	}
+	slices.SortFunc(rotations, func(a, b *rotation) int { return cmp.Compare(a.request.TokenID, b.request.TokenID) })
+	return rotations, unread
+}

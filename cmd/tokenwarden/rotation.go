@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tokenwarden/tokenwarden/audit"
+	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/rotate"
+	"github.com/tokenwarden/tokenwarden/secrets"
+)
+
+// rotation is one token that is to be rotated.
+type rotation struct {
+	account *account
+	name    string // as far as it is known
+	request rotate.Request
+	decided *rotate.Result // what is known without trying
+}
+
+func (r *rotation) result(status rotate.Status) rotate.Result {
+	result := rotate.Result{
+		AccountID: r.account.ID, Account: r.account.Name, Name: r.name, OldTokenID: r.request.TokenID, Status: status,
+		Destinations: []rotate.DestinationResult{}, Steps: []rotate.StepResult{},
+	}
+	for _, ref := range r.request.Destinations {
+		result.Destinations = append(result.Destinations, rotate.DestinationResult{Ref: ref.String()})
+	}
+	return result
+}
+
+func (r *rotation) failed(err error) rotate.Result {
+	result := r.result(rotate.Failed)
+	result.Error = err.Error()
+	return result
+}
+
+// refuse decides that the rotation is not for a program.
+func (r *rotation) refuse(format string, args ...any) *rotation {
+	result := r.result(rotate.Refused)
+	result.Error = fmt.Sprintf(format, args...)
+	r.decided = &result
+	return r
+}
+
+// surveyed is the tokens of an account that was surveyed.
+func (c *account) surveyed() population {
+	p := population{account: c}
+	for _, t := range c.survey.Tokens {
+		p.tokens = append(p.tokens, t)
+	}
+	return p
+}
+
+// surveys reads the tokens of all accounts: also those that were not asked for,
+// because their destinations must not be the same. What is wrong with one of
+// those only is logged.
+func (a *app) surveys(ctx context.Context, cfg config.Config) (all []*account, failures []error, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
+	defer cancel()
+	accounts, err := a.connectAll(ctx, cfg, func(string) bool { return true })
+	if err != nil {
+		return nil, nil, err
+	}
+	progress := a.progress("reading accounts", len(accounts))
+	defer progress.stop()
+	for i, c := range accounts {
+		err := a.survey(ctx, c)
+		progress.to(i + 1)
+		switch {
+		case err == nil:
+			all = append(all, c)
+		case !a.selected(c.Name):
+			a.log.Warn("another account could not be read, so its destinations were not compared", "account", c.Name, "error", err.Error())
+		case codeOf(err) == exitMisused:
+			return nil, nil, err
+		default:
+			failures = append(failures, err)
+		}
+	}
+	return all, failures, nil
+}
+
+func (a *app) survey(ctx context.Context, c *account) error {
+	if c.err != nil {
+		return c.err
+	}
+	rotator, err := a.rotator(c, nil, nil)
+	if err != nil {
+		return err
+	}
+	if c.survey, err = rotator.Survey(ctx); err != nil {
+		return fmt.Errorf("account %s: %w", c.label(), err)
+	}
+	return nil
+}
+
+// choose turns the flags into rotations. Whatever must be refused before
+// anything is written is refused here.
+func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([]*rotation, []error, error) {
+	all, failures, err := a.surveys(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	var populations []population
+	for _, c := range all {
+		populations = append(populations, c.surveyed())
+	}
+	assignments, err := a.plan(ctx, cfg, populations)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := a.env.dir()
+	if err != nil {
+		return nil, nil, err
+	}
+	p := placement{app: a, assignments: assignments}
+	for _, ref := range o.to {
+		p.to = append(p.to, ref.Absolute(dir))
+	}
+	all = slices.DeleteFunc(all, func(c *account) bool { return !a.selected(c.Name) })
+	if o.pending {
+		rotations, unread, err := p.pending(ctx, all)
+		return rotations, append(failures, unread...), err
+	}
+	if len(failures) > 0 {
+		// Nobody can tell whether the token is in the account that was not read.
+		return nil, nil, failures[0]
+	}
+	r, err := a.find(all, o)
+	if err != nil || r.decided != nil {
+		return []*rotation{r}, nil, err
+	}
+	if err := p.place(ctx, r); err != nil {
+		return nil, nil, err
+	}
+	if r.decided == nil && len(r.request.Destinations) == 0 {
+		return nil, nil, misuseHint("name one with --to, or in the configuration",
+			"token %d has no destination: a rotation without one would lose the new value", r.request.TokenID)
+	}
+	return []*rotation{r}, nil, nil
+}
+
+// find resolves --token-id or --name to one token of one account.
+func (a *app) find(all []*account, o rotateOptions) (*rotation, error) {
+	type match struct {
+		account *account
+		ids     []int64
+	}
+	var found []match
+	for _, c := range all {
+		ids := c.survey.ByName(o.name)
+		if o.tokenID != 0 {
+			ids = nil
+			if _, active := c.survey.Tokens[o.tokenID]; active || len(all) == 1 {
+				ids = []int64{o.tokenID}
+			}
+		}
+		if len(ids) > 0 {
+			found = append(found, match{c, ids})
+		}
+	}
+	switch {
+	case len(found) > 1 || len(found) == 0 && len(all) > 1:
+		return nil, misuseHint("add --account NAME", "several accounts are configured, and which of them is meant cannot be told")
+	case len(found) == 0:
+		r := &rotation{account: all[0]}
+		return r.refuse("no active token of account %s has that name: tokenwarden tokens lists them", r.account.label()), nil
+	}
+	m := found[0]
+	r := &rotation{account: m.account, request: rotate.Request{TokenID: m.ids[0]}, name: o.name}
+	if len(m.ids) > 1 {
+		return r.refuse("%s are all called %s: choose one with --token-id", listIDs(m.ids), audit.Quote(o.name)), nil
+	}
+	if t, active := m.account.survey.Tokens[r.request.TokenID]; active {
+		r.name, _, _ = rotate.SplitName(t.Name)
+	}
+	return r, nil
+}
+
+func listIDs(ids []int64) string {
+	var texts []string
+	for _, id := range ids {
+		texts = append(texts, fmt.Sprintf("token %d", id))
+	}
+	return strings.Join(texts, " and ")
+}
+
+// withRef adds a destination, unless it is there under another spelling.
+func withRef(refs []secrets.Ref, ref secrets.Ref) []secrets.Ref {
+	if slices.ContainsFunc(refs, func(r secrets.Ref) bool { return r.Place() == ref.Place() }) {
+		return refs
+	}
+	return append(refs, ref)
+}
