@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,23 +33,26 @@ func (u *run) equalise(ctx context.Context, r *replacement) error {
 	if err != nil {
 		return fmt.Errorf("replacement %d: %w", r.id(), err)
 	}
+	var unanswered error // writes that may have happened: what is read back tells
 	if r.mine && len(want.Grants) > 0 && !slices.ContainsFunc(rows, isActive) {
 		// This installation ignores grants at create. The older way works once
 		// only, and never with an empty list.
 		grants := slices.Clone(want.Grants)
-		err := u.write(ctx, Entry{Step: "set-permissions", TokenID: r.id(), Permissions: want.Lines()}, func() error {
+		unanswered = u.write(ctx, Entry{Step: "set-permissions", TokenID: r.id(), Permissions: want.Lines()}, func() error {
 			return u.api.SetPermissions(ctx, r.id(), grants)
 		})
-		if err != nil && !dbtcloud.MayHaveHappened(err) {
-			return fmt.Errorf("replacement %d: %w", r.id(), err)
+		if unanswered != nil && !dbtcloud.MayHaveHappened(unanswered) {
+			return fmt.Errorf("replacement %d: %w", r.id(), unanswered)
 		}
 		if rows, err = u.api.Permissions(ctx, r.id()); err != nil {
 			return fmt.Errorf("replacement %d: %w", r.id(), err)
 		}
 	}
-	if err := u.equaliseMappings(ctx, r, want); err != nil {
+	unmapped, err := u.equaliseMappings(ctx, r, want)
+	if err != nil {
 		return err
 	}
+	unanswered = errors.Join(unanswered, unmapped)
 	mappings, err := u.mappingsIn(ctx, want)
 	if err != nil {
 		return err
@@ -59,6 +63,9 @@ func (u *run) equalise(ctx context.Context, r *replacement) error {
 		return nil
 	}
 	if diff := Difference(want, got); len(diff) > 0 {
+		if unanswered != nil {
+			return fmt.Errorf("replacement %d: %w", r.id(), unanswered)
+		}
 		r.problem = "its permissions are not equal to the old token's: " + strings.Join(shorten(diff), "; ")
 		return nil
 	}
@@ -80,12 +87,12 @@ func shorten(diff []string) []string {
 }
 
 // equaliseMappings creates the mappings that the replacement lacks. What a lost
-// reply left behind is seen, not repeated.
-func (u *run) equaliseMappings(ctx context.Context, r *replacement, want Permissions) error {
+// reply left behind is seen, not repeated; unanswered is what may have happened.
+func (u *run) equaliseMappings(ctx context.Context, r *replacement, want Permissions) (unanswered, _ error) {
 	for _, m := range want.Mappings {
 		present, err := u.api.Mappings(ctx, m.ProjectID)
 		if err != nil {
-			return fmt.Errorf("replacement %d: %w", r.id(), err)
+			return nil, fmt.Errorf("replacement %d: %w", r.id(), err)
 		}
 		if slices.ContainsFunc(present, func(p dbtcloud.Mapping) bool {
 			return p.ServiceTokenID == r.id() && p.State != dbtcloud.Deleted && p.CredentialID == m.CredentialID
@@ -100,10 +107,11 @@ func (u *run) equaliseMappings(ctx context.Context, r *replacement, want Permiss
 			})
 		})
 		if err != nil && !dbtcloud.MayHaveHappened(err) {
-			return fmt.Errorf("replacement %d: %w", r.id(), err)
+			return nil, fmt.Errorf("replacement %d: %w", r.id(), err)
 		}
+		unanswered = errors.Join(unanswered, err)
 	}
-	return nil
+	return unanswered, nil
 }
 
 // mappingsIn reads the mappings of the projects in which the old token has any.

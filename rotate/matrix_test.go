@@ -92,7 +92,9 @@ func play(w *cellWorld, faults ...*injected) (c course) {
 	if name := w.watch.Living()[0].Name; name != oldName {
 		c.broken("the token is called %q in the end", name)
 	}
-	if p = w.execute(); p.result.Status != rotate.Unchanged || rotate.ExitCode([]rotate.Result{p.result}) != 0 {
+	p = w.execute()
+	c.judge(p)
+	if p.result.Status != rotate.Unchanged || rotate.ExitCode([]rotate.Result{p.result}) != 0 {
 		c.broken("a run after the last one ended %s: %s", p.ended, p.result.Error)
 	}
 	for _, at := range p.calls {
@@ -202,6 +204,9 @@ func TestMatrix(t *testing.T) {
 		}
 	})
 	report(t, cells, skipped)
+	if !t.Failed() {
+		document(t, cells, skipped)
+	}
 }
 
 func playCell(t *testing.T, c cell) (done played) {

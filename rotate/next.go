@@ -110,6 +110,8 @@ func nextOwnLeftover(s *state) (step, bool) {
 		return withdraw(m.problem)
 	case s.run.failure != "":
 		return withdraw(s.run.failure)
+	case s.run.beaten != "":
+		return withdraw(s.run.beaten)
 	case s.has(ofAnotherToken) >= 0, s.has(unknown) >= 0:
 		return withdraw("somebody else wrote a destination meanwhile")
 	}

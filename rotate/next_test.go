@@ -123,6 +123,9 @@ func TestNext(t *testing.T) {
 			s.replacements = []replacement{made(901, 0, ours, checked)}
 			s.destinations[0].mayArrive, s.run.stores = true, maxStores
 		}), do: stop, status: Failed},
+		"beaten: trying again could pass a fence": {s: observed(func(s *state) {
+			s.run.beaten, s.run.creates, s.replacements = "a write", 1, []replacement{made(901, time.Minute, ours, checked)}
+		}), do: remove, token: 901},
 		"withdrawn: a person or the other run":     {s: observed(func(s *state) { s.run.withdrawn = "another run" }), do: stop, status: Refused},
 		"withdrawn, the other one stored: go on":   {s: stored(func(s *state) { s.run.withdrawn = "another run" }), do: confirm, token: 901},
 		"failed":                                   {s: observed(func(s *state) { s.run.failure = "x" }), do: stop, status: Failed},

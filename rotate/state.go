@@ -108,6 +108,7 @@ type runFacts struct {
 	mayHaveCreated bool   // a create was sent whose outcome is not known yet
 	stores         int    // writes in a row without a clear answer
 	arbiterWritten bool   // this run moved the arbiter's version: a frozen run's write must fail
+	beaten         string // how this run lost the election: trying again, it could write after a fence
 	withdrawn      string // why this run removed its own usable replacement: a rival
 	refused        string // what makes going on pointless until a person acts
 	failure        string // what failed; the same command may be run again

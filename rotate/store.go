@@ -57,6 +57,8 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 		}
 		if i > 0 || u.s.winner() != nil {
 			u.s.run.failure = fmt.Sprintf("%v; token %d and its replacement %d both stay alive, and the same command goes on from there", err, u.s.old.id, r.id())
+		} else {
+			u.s.run.beaten = fmt.Sprintf("somebody else wrote %s first", d.ref)
 		}
 		return u.rivals(ctx)
 	case err == nil && lookErr == nil:

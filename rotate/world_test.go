@@ -91,7 +91,10 @@ func newWorld(t *testing.T, change ...func(*dbtcloudtest.Options, *dbtcloudtest.
 // shared with the others.
 func (w *world) rotator() *rotate.Rotator {
 	w.t.Helper()
-	service, err := dbtcloud.New(dbtcloud.Config{Host: "https://dbt.example.com", AccountID: accountID, Transport: w.sim, PerMinute: 5000})
+	service, err := dbtcloud.New(dbtcloud.Config{
+		Host: "https://dbt.example.com", AccountID: accountID, Transport: w.sim, PerMinute: 5000,
+		Rand: func() float64 { return 0.5 }, // retries at the same moments each time
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,0 +1,52 @@
+package rotate_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
+	"github.com/tokenwarden/tokenwarden/rotate"
+	"github.com/tokenwarden/tokenwarden/rotate/guarantee"
+	"github.com/tokenwarden/tokenwarden/secrets"
+	"github.com/tokenwarden/tokenwarden/secrets/secretstest"
+)
+
+// A run is frozen just before its write. Another one, when the first one's
+// replacement is old enough, fences it off and is about to drop the replacement:
+// at this very moment the frozen run wakes. Its write fails, and it must not
+// decide anew on the version that the fence made.
+func TestARunThatWakesBehindTheFence(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		labelled(&cellWorld{world: w})
+		watch := guarantee.New(w.sim, w.memory, w.old, w.refs...)
+		frozen, thaw, over := make(chan struct{}), make(chan struct{}), make(chan rotate.Result)
+		first := w.rotator()
+		first.Store = func(secrets.Ref) (secrets.Store, error) {
+			return &secretstest.Intercept{Store: watch.Store(), Before: func(_ context.Context, c secretstest.Call) error {
+				if c.Op == secretstest.Write && c.N == 1 {
+					close(frozen)
+					<-thaw
+				}
+				return nil
+			}}, nil
+		}
+		go func() { over <- w.with(first, w.old, now()) }()
+		<-frozen
+		time.Sleep(11 * time.Minute)
+
+		var woken rotate.Result
+		w.sim.Plan(dbtcloudtest.Rule{Operation: "delete-token", Nth: 1, Before: func() {
+			close(thaw)
+			woken = <-over
+		}})
+		second := w.rotator()
+		second.Store = func(secrets.Ref) (secrets.Store, error) { return watch.Store(), nil }
+		w.with(second, w.old, now())
+		w.must(rotate.Refused, woken)
+		if wrong := append(watch.Violations(), watch.Settled()...); len(wrong) > 0 {
+			t.Error(wrong)
+		}
+	})
+}
