@@ -151,7 +151,7 @@ func (e *estate) audited(t testing.TB, sim *dbtcloudtest.Sim) audit.Account {
 // What is found is what was planted, both ways, whatever the seed and whether
 // or not the list shows the grants.
 func TestEstate(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		for _, bare := range []bool{false, true} {
 			t.Run(fmt.Sprintf("seed %d, items without grants: %v", seed, bare), func(t *testing.T) {
 				estates := plantEstates(seed)

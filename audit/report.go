@@ -14,7 +14,7 @@ const SchemaVersion = 1
 type Report struct {
 	SchemaVersion int             `json:"schema_version"`
 	GeneratedAt   time.Time       `json:"generated_at" jsonschema:"when the audit began, RFC 3339, UTC"`
-	Complete      bool            `json:"complete" jsonschema:"false when something that the two rules of the mission, or a required one, need could not be read or understood: the exit code is then 2"`
+	Complete      bool            `json:"complete" jsonschema:"false when something that service-token-legacy, user-api-key-in-use or a required rule needs could not be read or understood: the exit code is then 2"`
 	Summary       Summary         `json:"summary"`
 	Accounts      []AccountReport `json:"accounts"`
 	Findings      []Finding       `json:"findings"`
