@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -94,10 +95,13 @@ func (w *cellWorld) execute(faults ...*injected) *process {
 	for _, t := range w.sim.Tokens() {
 		w.sim.Restore(t.ID) // a lost permission comes back before the next run
 	}
-	for _, r := range w.sim.Requests() {
-		p.calls = append(p.calls, p.next(onService, r.Operation))
-	}
 	return p
+}
+
+// RoundTrip takes a request to dbt Cloud and notes it.
+func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.next(onService, p.sim.Operation(r))
+	return p.sim.RoundTrip(r)
 }
 
 // live carries the process out, and survives its death.
@@ -124,6 +128,7 @@ func (p *process) live() {
 
 // command is `tokenwarden rotate`: it lists, and rotates.
 func (p *process) command() rotate.Result {
+	p.transport = p
 	r := p.rotator()
 	r.Account.Credential, r.Account.CredentialRef = p.credential()
 	r.Log = slog.New(slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelInfo}))
@@ -146,18 +151,18 @@ func (p *process) Record(_ context.Context, e rotate.Entry) error {
 	return p.around(onEvidence, e.Phase, func() { _ = json.NewEncoder(&p.said).Encode(e) })
 }
 
-// next counts a call.
+// next notes a call.
 func (p *process) next(side, operation string) point {
 	at := point{side: side, operation: operation}
 	p.counts[at]++
 	at.nth = p.counts[at]
+	p.calls = append(p.calls, at)
 	return at
 }
 
 // around makes a call of ours with the faults that are due at it.
 func (p *process) around(side, operation string, call func()) error {
 	at := p.next(side, operation)
-	p.calls = append(p.calls, at)
 	if err := p.strike(at, secrets.Ref{}, fault.strikesBefore); err != nil {
 		return err
 	}
@@ -167,7 +172,6 @@ func (p *process) around(side, operation string, call func()) error {
 
 func (p *process) beforeStore(_ context.Context, c secretstest.Call) error {
 	p.present = p.next(onStore, string(c.Op))
-	p.calls = append(p.calls, p.present)
 	return p.strike(p.present, c.Ref, fault.strikesBefore)
 }
 

@@ -41,6 +41,9 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 		return err
 	}
 	look, lookErr := d.store.Read(ctx, d.ref)
+	// Nothing is concluded from a look that failed, or that shows the version from
+	// before the write: it may come from a copy that lags behind.
+	decided := lookErr == nil && look.Version != w.Expect
 	switch {
 	case lookErr == nil && look.Value.Equal(r.value):
 		// Written, whatever the answer was; also when a conflict was only our
@@ -49,19 +52,16 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 		u.s.run.arbiterWritten = u.s.run.arbiterWritten || i == 0
 		u.took(i, look, r, version)
 		return nil
-	case errors.Is(err, secrets.ErrConflict):
-		// Final for this run: somebody else was first.
+	case decided && errors.Is(err, secrets.ErrConflict):
+		// Final for this run: somebody else was first, and it was not our own lost write.
 		d.mayArrive, u.s.run.stores = false, 0
-		if lookErr != nil {
-			return lookErr
-		}
 		if i > 0 || u.s.winner() != nil {
 			u.s.run.failure = fmt.Sprintf("%v; token %d and its replacement %d both stay alive, and the same command goes on from there", err, u.s.old.id, r.id())
 		} else {
 			u.s.run.beaten = fmt.Sprintf("somebody else wrote %s first", d.ref)
 		}
 		return u.rivals(ctx)
-	case err == nil && lookErr == nil:
+	case decided && err == nil:
 		u.s.run.failure = fmt.Sprintf("%s took the value of replacement %d and does not show it: somebody else wrote it meanwhile", d.ref, r.id())
 		return u.rivals(ctx)
 	}

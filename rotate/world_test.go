@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -22,15 +23,16 @@ const accountID = 12345
 // world is one account, one store, and the token that the tests rotate. It is
 // made inside a synctest bubble, so its clock is virtual.
 type world struct {
-	t      *testing.T
-	sim    *dbtcloudtest.Sim
-	memory *secretstest.Memory
-	store  secrets.Store // what rotators are given; the memory itself unless a test puts something before it
-	admin  secrets.Value
-	old    int64
-	refs   []secrets.Ref
-	seed   uint64
-	logged *strings.Builder
+	t         *testing.T
+	sim       *dbtcloudtest.Sim
+	memory    *secretstest.Memory
+	transport http.RoundTripper // what rotators send with; the simulator itself unless a test puts something before it
+	store     secrets.Store     // what rotators are given; the memory itself unless a test puts something before it
+	admin     secrets.Value
+	old       int64
+	refs      []secrets.Ref
+	seed      uint64
+	logged    *strings.Builder
 }
 
 const oldName = "Airflow prod"
@@ -81,6 +83,7 @@ func newWorld(t *testing.T, change ...func(*dbtcloudtest.Options, *dbtcloudtest.
 	if err := w.sim.Load(dbtcloudtest.Seed{Accounts: []dbtcloudtest.SeedAccount{account}}); err != nil {
 		t.Fatal(err)
 	}
+	w.transport = w.sim
 	w.admin = secrets.NewValue(w.sim.AdminToken())
 	w.old = 777
 	w.memory.Set(w.refs[0], w.sim.ValueOf(w.old))
@@ -92,7 +95,7 @@ func newWorld(t *testing.T, change ...func(*dbtcloudtest.Options, *dbtcloudtest.
 func (w *world) rotator() *rotate.Rotator {
 	w.t.Helper()
 	service, err := dbtcloud.New(dbtcloud.Config{
-		Host: "https://dbt.example.com", AccountID: accountID, Transport: w.sim, PerMinute: 5000,
+		Host: "https://dbt.example.com", AccountID: accountID, Transport: w.transport, PerMinute: 5000,
 		Rand: func() float64 { return 0.5 }, // retries at the same moments each time
 	})
 	if err != nil {
