@@ -146,10 +146,13 @@ func (s *Sim) throttled(c *call) bool {
 	if !s.opts.RatePerCredential && c.cred.account != nil {
 		b = &c.cred.account.bucket
 	}
+	if b.start.After(c.now) {
+		*b = bucket{} // the clock was put back
+	}
 	if c.now.Before(b.until) {
 		return true
 	}
-	if c.now.Sub(b.start) >= time.Minute || b.start.After(c.now) {
+	if c.now.Sub(b.start) >= time.Minute {
 		b.start, b.count = c.now, 0
 	}
 	if b.count++; b.count <= s.opts.RatePerMinute {

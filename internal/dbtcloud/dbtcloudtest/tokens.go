@@ -100,10 +100,11 @@ func (c *call) item(t *token) any {
 
 func (t *token) current() version { return t.versions[len(t.versions)-1] }
 
-// asOf returns what t was at a time; ok is false before it was there.
-func (t *token) asOf(at time.Time) (v version, ok bool) {
+// asOf returns what t was some time before now; ok is false before it was there.
+// A version from the future is one from before the clock was put back: it counts.
+func (t *token) asOf(now time.Time, before time.Duration) (v version, ok bool) {
 	for _, candidate := range t.versions {
-		if candidate.from.After(at) {
+		if candidate.from.After(now.Add(-before)) && !candidate.from.After(now) {
 			break
 		}
 		v, ok = candidate, true
@@ -128,7 +129,7 @@ func (c *call) listTokens() reply {
 	}
 	var all []listed
 	for _, t := range c.account.tokens {
-		if v, ok := t.asOf(c.now.Add(-c.sim.opts.StaleLists)); ok && c.wanted(v.state) {
+		if v, ok := t.asOf(c.now, c.sim.opts.StaleLists); ok && c.wanted(v.state) {
 			all = append(all, listed{t, v})
 		}
 	}
