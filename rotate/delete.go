@@ -85,8 +85,12 @@ func (u *run) confirmGone(ctx context.Context, id, control int64, accepted bool)
 // controlToken is the token whose being visible proves that a 404 for another
 // one is no missing permission: the old token, or what replaced it.
 func (u *run) controlToken() int64 {
-	if w := u.s.winner(); w != nil && u.s.old.life != alive {
+	switch w := u.s.winner(); {
+	case u.s.old.life == alive:
+	case w != nil:
 		return w.id()
+	case u.s.successor != 0:
+		return u.s.successor
 	}
 	return u.s.old.id
 }

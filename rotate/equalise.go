@@ -53,7 +53,7 @@ func (u *run) equalise(ctx context.Context, r *replacement) error {
 		return err
 	}
 	unanswered = errors.Join(unanswered, unmapped)
-	mappings, err := u.mappingsIn(ctx, want)
+	mappings, err := u.mappingsIn(ctx, want, fresh)
 	if err != nil {
 		return err
 	}
@@ -114,11 +114,19 @@ func (u *run) equaliseMappings(ctx context.Context, r *replacement, want Permiss
 	return unanswered, nil
 }
 
-// mappingsIn reads the mappings of the projects in which the old token has any.
-func (u *run) mappingsIn(ctx context.Context, want Permissions) ([]dbtcloud.Mapping, error) {
-	var found []dbtcloud.Mapping
+// mappingsIn reads the mappings of the projects in which the old token has any,
+// or the replacement: somebody may have given it one more.
+func (u *run) mappingsIn(ctx context.Context, want Permissions, replacement dbtcloud.ServiceToken) ([]dbtcloud.Mapping, error) {
+	projects := map[int64]bool{}
 	for _, m := range want.Mappings {
-		in, err := u.api.Mappings(ctx, m.ProjectID)
+		projects[m.ProjectID] = true
+	}
+	for _, c := range replacement.SemanticLayer {
+		projects[c.ProjectID] = c.ProjectID != 0 // confirm looks for those that do not say
+	}
+	var found []dbtcloud.Mapping
+	for _, project := range sortedKeys(projects) {
+		in, err := u.api.Mappings(ctx, project)
 		if err != nil {
 			return nil, err
 		}

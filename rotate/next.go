@@ -143,6 +143,12 @@ func nextLife(s *state) (step, bool) {
 	case s.old.life == alive:
 		return step{}, false
 	case s.successor != 0 && w == nil && m == nil:
+		if i := s.lackingSuccessor(); i >= 0 {
+			return refuse("token %d was replaced before, by token %d at last, but %s does not hold that token's value; correct the destination", s.old.id, s.successor, s.destinations[i].ref), true
+		}
+		if st, ok := nextOrphan(s); ok {
+			return st, true // a create may arrive when its rotation is long over
+		}
 		return step{do: stop, status: Unchanged, token: s.successor,
 			because: fmt.Sprintf("token %d was replaced before; token %d is the present one", s.old.id, s.successor)}, true
 	case s.old.life == unseen && w == nil && m == nil && len(s.replacements) == 0:

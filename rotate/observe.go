@@ -35,7 +35,7 @@ func (u *run) begin(ctx context.Context, survey *Survey) error {
 		return err
 	}
 	if u.s.old.life == alive {
-		if _, replaces, ok := SplitName(u.s.old.token.Name); ok {
+		if _, replaces, ok := SplitName(u.s.old.token.Name); ok && replaces != u.s.old.id {
 			if _, lives := survey.Tokens[replaces]; lives {
 				u.s.old.inFlightOf = replaces
 			}
@@ -97,16 +97,28 @@ func (u *run) readDestination(ctx context.Context, i int) error {
 
 // classify says whose value each destination holds, by its fingerprint.
 func (u *run) classify() {
+	for _, d := range u.s.destinations {
+		label := d.content.Labels[d.content.Value.Fingerprint(u.account)]
+		if r := u.s.replacement(label.TokenID); label.AccountID == u.account && r != nil && r.value.Empty() && !r.mine {
+			r.value = d.content.Value
+		}
+	}
 	ready := true
 	for i := range u.s.destinations {
 		d := &u.s.destinations[i]
-		d.owner, d.label = unknown, secrets.Label{}
+		d.owner, d.label, d.unlabelled = unknown, secrets.Label{}, false
 		if d.content.Value.Empty() {
 			d.owner = empty
 			continue
 		}
 		label, ok := d.content.Labels[d.content.Value.Fingerprint(u.account)]
 		if !ok {
+			// Somebody took the label away from a value that this run knows.
+			if r := u.s.replacementWith(d.content.Value); r != nil {
+				d.owner, d.unlabelled = ofReplacement, true
+				d.label = secrets.Label{TokenID: r.id(), AccountID: u.account, Replaces: u.s.old.id}
+				ready = false
+			}
 			continue
 		}
 		d.label = label
@@ -116,9 +128,6 @@ func (u *run) classify() {
 		case label.AccountID == u.account && u.s.replacement(label.TokenID) != nil:
 			d.owner = ofReplacement
 			ready = ready && label.Ready
-			if r := u.s.replacement(label.TokenID); r.value.Empty() && !r.mine {
-				r.value = d.content.Value
-			}
 		case label.AccountID == u.account && label.Replaces == u.s.old.id:
 			d.owner = ofDead
 		default:
@@ -136,8 +145,8 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 	known := u.s.replacements
 	u.s.replacements = nil
 	add := func(t dbtcloud.ServiceToken) {
-		if u.s.replacement(t.ID) != nil || t.State == dbtcloud.Deleted {
-			return
+		if t.ID == u.s.old.id || u.s.replacement(t.ID) != nil || t.State == dbtcloud.Deleted {
+			return // a token that a name says to replace itself is not one of its replacements
 		}
 		r := replacement{token: t, mine: nonceOf(t.Name) == u.s.run.nonce && u.s.run.creates > 0}
 		for _, k := range known {
@@ -273,30 +282,39 @@ func (u *run) control() *replacement {
 	return nil
 }
 
-// follow looks, for an old token that lives no more, for the living end of the
-// chain of labels that starts at it: 777 was replaced by 901, and that by 950.
+// follow looks, for an old token that lives no more, whether what a destination
+// holds came after it: 950 replaced 901, and that replaced 777. What was passed
+// on the way is no orphan; 901 may be in an overlap of its own.
 func (u *run) follow(ctx context.Context, survey *Survey) error {
-	next := map[int64]int64{}
+	replaces := map[int64]int64{}
 	for _, d := range u.s.destinations {
 		for _, l := range d.content.Labels {
-			if l.AccountID == u.account && l.Replaces != 0 && next[l.Replaces] < l.TokenID {
-				next[l.Replaces] = l.TokenID
+			if l.AccountID == u.account {
+				replaces[l.TokenID] = l.Replaces
 			}
 		}
 	}
-	end := u.s.old.id
-	for seen := map[int64]bool{}; next[end] != 0 && !seen[end]; end = next[end] {
-		seen[end] = true
-	}
-	if end == u.s.old.id || u.s.replacement(end) != nil {
+	for _, d := range u.s.destinations {
+		if d.owner != ofAnotherToken || d.label.AccountID != u.account {
+			continue
+		}
+		end := d.label.TokenID
+		var passed []int64
+		id := end
+		for ; id != 0 && id != u.s.old.id && !slices.Contains(passed, id); id = replaces[id] {
+			passed = append(passed, id)
+		}
+		if id != u.s.old.id {
+			continue
+		}
+		if _, ok := survey.Tokens[end]; !ok {
+			if _, seen, err := u.token(ctx, end); err != nil || seen != active {
+				return err
+			}
+		}
+		u.s.successor, u.s.passed = end, passed
 		return nil
 	}
-	if _, ok := survey.Tokens[end]; !ok {
-		if _, seen, err := u.token(ctx, end); err != nil || seen != active {
-			return err
-		}
-	}
-	u.s.successor = end
 	return nil
 }
 

@@ -143,7 +143,8 @@ func (u *run) ending(err error) step {
 // notice tells the state when nothing new may be begun.
 func (u *run) notice(ctx context.Context) {
 	u.s.run.interrupted = ctx.Err() != nil
-	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(u.Now()) < leastTime {
+	// A deadline is in the runtime's time, whatever local clock we were given.
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < leastTime {
 		u.s.run.stopping = fmt.Sprintf("less than %s is left of the time allowed, and no rotation is begun with that", leastTime)
 	}
 }

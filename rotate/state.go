@@ -17,6 +17,7 @@ type state struct {
 	replacements []replacement // active tokens that replace the old one, by id
 	destinations []destination // in order; the first is the arbiter
 	successor    int64         // the living end of a chain of labels that leaves the old token over others; 0: none
+	passed       []int64       // the replacements on the way there, which were replaced in turn
 	run          runFacts
 	policy       policy
 	hasCommand   bool // an after_store command is configured
@@ -89,12 +90,15 @@ const (
 
 // destination is one place that the value goes to.
 type destination struct {
-	ref      secrets.Ref
-	store    secrets.Store
-	content  secrets.Content
-	owner    owner
-	label    secrets.Label // of the present value; zero when owner is unknown or empty
-	unproved string        // why a value of unknown owner could not be shown to be the old token's
+	ref     secrets.Ref
+	store   secrets.Store
+	content secrets.Content
+	owner   owner
+	label   secrets.Label // of the present value; zero when owner is unknown or empty
+	// unlabelled: the value is a replacement's, as this run knows by the value
+	// itself, and the label that tells others is gone. It is stored once more.
+	unlabelled bool
+	unproved   string // why a value of unknown owner could not be shown to be the old token's
 	// mayArrive: a write was answered by neither success nor conflict, and a
 	// look did not show it. Until a later check-and-set settles it, it may land.
 	mayArrive bool
@@ -164,6 +168,16 @@ func (s *state) replacement(id int64) *replacement {
 	return nil
 }
 
+// replacementWith returns the replacement that is known to have the value, or nil.
+func (s *state) replacementWith(value secrets.Value) *replacement {
+	for i := range s.replacements {
+		if r := &s.replacements[i]; !r.value.Empty() && r.value.Equal(value) {
+			return r
+		}
+	}
+	return nil
+}
+
 // holds reports whether any destination holds the token's value.
 func (s *state) holds(id int64) bool {
 	return slices.ContainsFunc(s.destinations, func(d destination) bool {
@@ -175,7 +189,7 @@ func (s *state) holds(id int64) bool {
 func (s *state) orphans() []*replacement {
 	var found []*replacement
 	for i := range s.replacements {
-		if r := &s.replacements[i]; !r.mine && !s.holds(r.id()) {
+		if r := &s.replacements[i]; !r.mine && !s.holds(r.id()) && !slices.Contains(s.passed, r.id()) {
 			found = append(found, r)
 		}
 	}
@@ -188,9 +202,15 @@ func (s *state) has(o owner) int {
 }
 
 // lacking returns the index of the first destination that does not hold the
-// replacement's value, or -1.
+// replacement's value, or does not say so, or -1.
 func (s *state) lacking(id int64) int {
 	return slices.IndexFunc(s.destinations, func(d destination) bool {
-		return d.owner != ofReplacement || d.label.TokenID != id
+		return d.owner != ofReplacement || d.label.TokenID != id || d.unlabelled
 	})
+}
+
+// lackingSuccessor returns the index of the first destination that does not hold
+// the value of the chain's living end, or -1.
+func (s *state) lackingSuccessor() int {
+	return slices.IndexFunc(s.destinations, func(d destination) bool { return d.label.TokenID != s.successor })
 }

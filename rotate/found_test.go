@@ -1,0 +1,139 @@
+package rotate_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
+	"github.com/tokenwarden/tokenwarden/rotate"
+	"github.com/tokenwarden/tokenwarden/secrets"
+	"github.com/tokenwarden/tokenwarden/secrets/secretstest"
+)
+
+// What the model has found: one small test for each. The one about a predecessor
+// in its overlap was found in the first try at mending the one before it.
+
+// A name that a person gave the old token made it its own orphan: it was
+// dropped as a replacement whose value is nowhere.
+func TestFoundOldTokenNamedAsItsOwnReplacement(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.sim.Rename(w.old, oldName+" [replaces 777]")
+		r := w.must(rotate.Pending, w.rotate(defaults()))
+		if token, _ := w.sim.Token(w.old); !token.Active() {
+			t.Error("the old token was deleted in its overlap")
+		}
+		w.stored(r.NewTokenID)
+	})
+}
+
+// The label of a value that was just written was taken away by somebody: the run
+// thought that its replacement was nowhere, and removed what the consumers use.
+func TestFoundLabelTakenAwayBetweenWriteAndRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.store = &secretstest.Intercept{Store: w.memory, After: func(_ context.Context, c secretstest.Call) error {
+			if c.Op == secretstest.Write && c.N == 1 {
+				w.memory.Unlabel(c.Ref)
+			}
+			return nil
+		}}
+		r := w.must(rotate.Pending, w.rotate(defaults()))
+		w.stored(r.NewTokenID)
+		if len(w.active()) != 2 {
+			t.Errorf("active: %+v", w.active())
+		}
+		if l := w.memory.Labels(w.refs[0])[w.memory.Get(w.refs[0]).Fingerprint(accountID)]; l.TokenID != r.NewTokenID || l.Until.IsZero() {
+			t.Errorf("the label was not written again: %+v", l)
+		}
+	})
+}
+
+// A create that was given up for lost arrived when the next rotation was over
+// already: every run said unchanged, and the token lived on.
+func TestFoundCreateThatArrivesInTheNextGeneration(t *testing.T) {
+	for name, hidden := range map[string]bool{"deleted tokens are shown": false, "deleted tokens are 404": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) { o.HideDeleted404 = hidden })
+				second := w.must(rotate.Rotated, w.rotate(now()))
+				third := w.must(rotate.Rotated, w.rotateToken(second.NewTokenID, now()))
+				late, _ := w.sim.AddToken(dbtcloudtest.SeedToken{Name: oldName + " [replaces 777 late]"})
+				w.must(rotate.Refused, w.rotate(now()))
+				time.Sleep(11 * time.Minute)
+				if r := w.must(rotate.Unchanged, w.rotate(now())); r.NewTokenID != third.NewTokenID {
+					t.Errorf("names %d, want %d", r.NewTokenID, third.NewTokenID)
+				}
+				if token, _ := w.sim.Token(late); token.Active() {
+					t.Error("the token that came late still lives")
+				}
+				w.finished(third)
+			})
+		})
+	}
+}
+
+// 777 was replaced by 901, and that is in an overlap of its own: for a run that
+// is asked about 777 it is no orphan, however little it is used.
+func TestFoundPredecessorInItsOverlapIsNoOrphan(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		second := w.must(rotate.Rotated, w.rotate(now()))
+		third := w.must(rotate.Pending, w.rotateToken(second.NewTokenID, defaults()))
+		time.Sleep(time.Hour)
+		if r := w.must(rotate.Unchanged, w.rotate(now())); r.NewTokenID != third.NewTokenID {
+			t.Errorf("names %d, want %d", r.NewTokenID, third.NewTokenID)
+		}
+		if token, _ := w.sim.Token(second.NewTokenID); !token.Active() {
+			t.Error("it was deleted in its overlap")
+		}
+	})
+}
+
+// A chain of labels led to a living token, and unchanged was said though a
+// destination held something else.
+func TestFoundChainWhoseEndIsNotStored(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.refs = append(w.refs, ref("vault://secret/dbt/other#token"))
+		w.memory.Set(w.refs[1], w.sim.ValueOf(w.old))
+		second := w.must(rotate.Rotated, w.rotate(now()))
+		w.must(rotate.Rotated, w.rotateToken(second.NewTokenID, now()))
+		w.memory.Rollback(w.refs[1])
+		r := w.must(rotate.Refused, w.rotate(now()))
+		if !strings.Contains(r.Error, w.refs[1].String()) {
+			t.Error(r.Error)
+		}
+	})
+}
+
+// A person gave a stored replacement one more mapping, in a project in which the
+// old token has none: it was copied on to the next destination unseen.
+func TestFoundMappingTheOldTokenLacks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		second := ref("vault://secret/dbt/other#token")
+		first := w.must(rotate.Pending, w.rotate(defaults()))
+		w.refs = append(w.refs, second)
+		old := secrets.NewValue(w.sim.ValueOf(w.old))
+		w.memory.Set(second, old.Reveal())
+		w.sim.SetMappings(first.NewTokenID, dbtcloudtest.SeedMapping{ProjectID: 11, CredentialID: 501}, dbtcloudtest.SeedMapping{ProjectID: 12, CredentialID: 502})
+		w.must(rotate.Refused, w.rotate(defaults()))
+		if !w.memory.Get(second).Equal(old) {
+			t.Error("a value with other permissions was stored")
+		}
+	})
+}
+
+// A local clock that is a day ahead kept every rotation from being begun, as if
+// its deadline had passed.
+func TestFoundLocalClockDoesNotDecide(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.rotator()
+		r.Now = func() time.Time { return time.Now().Add(24 * time.Hour) }
+		w.finished(w.must(rotate.Rotated, w.with(r, w.old, now())))
+	})
+}
