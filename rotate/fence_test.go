@@ -24,7 +24,7 @@ func TestARunThatWakesBehindTheFence(t *testing.T) {
 		frozen, thaw, over := make(chan struct{}), make(chan struct{}), make(chan rotate.Result)
 		first := w.rotator()
 		first.Store = func(secrets.Ref) (secrets.Store, error) {
-			return &secretstest.Intercept{Store: watch.Store(), Before: func(_ context.Context, c secretstest.Call) error {
+			return &secretstest.Intercept{Store: watch.Through(w.memory), Before: func(_ context.Context, c secretstest.Call) error {
 				if c.Op == secretstest.Write && c.N == 1 {
 					close(frozen)
 					<-thaw
@@ -42,7 +42,7 @@ func TestARunThatWakesBehindTheFence(t *testing.T) {
 			woken = <-over
 		}})
 		second := w.rotator()
-		second.Store = func(secrets.Ref) (secrets.Store, error) { return watch.Store(), nil }
+		second.Store = func(secrets.Ref) (secrets.Store, error) { return watch.Through(w.memory), nil }
 		w.with(second, w.old, now())
 		w.must(rotate.Refused, woken)
 		if wrong := append(watch.Violations(), watch.Settled()...); len(wrong) > 0 {

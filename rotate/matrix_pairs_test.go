@@ -2,6 +2,7 @@ package rotate_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -10,6 +11,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
 )
 
 // pair is two faults, the second one later in the same run or somewhere in the
@@ -37,16 +41,47 @@ func (p pair) faults() [][]*injected {
 	return [][]*injected{{first, second}}
 }
 
+// tempers are the answers that the service may have to what nobody outside knows
+// of it; pairs meet each of them.
+func tempers() map[string]func(*dbtcloudtest.Options) {
+	return map[string]func(*dbtcloudtest.Options){
+		"as specified":               func(*dbtcloudtest.Options) {},
+		"deleted tokens are 404":     func(o *dbtcloudtest.Options) { o.HideDeleted404 = true },
+		"values take effect late":    func(o *dbtcloudtest.Options) { o.TokensTakeEffectAfter = 3 * time.Second },
+		"lists lag behind":           func(o *dbtcloudtest.Options) { o.StaleLists, o.Latency = 3*time.Second, 200*time.Millisecond },
+		"items say as little as may": func(o *dbtcloudtest.Options) { o.ItemsWithoutGrants, o.ItemsWithoutSemanticLayer = true, true },
+		"a DELETE answers 200":       func(o *dbtcloudtest.Options) { o.DeleteReplies200 = true },
+		"names are unique":           func(o *dbtcloudtest.Options) { o.UniqueNames = true },
+		"deletes take effect late":   func(o *dbtcloudtest.Options) { o.DeletesTakeEffectAfter = 10 * time.Second },
+	}
+}
+
+// under is a start in a service of a temper.
+func (s *start) under(name string, temper func(*dbtcloudtest.Options)) *start {
+	changed := *s
+	changed.name += ", " + name
+	changed.seed = func(o *dbtcloudtest.Options, a *dbtcloudtest.SeedAccount) {
+		if s.seed != nil {
+			s.seed(o, a)
+		}
+		temper(o)
+	}
+	return &changed
+}
+
 // TestMatrixPairs plays pairs of faults that a seed chooses: MATRIX_PAIRS of
 // them, 150 without it, from the seed MATRIX_SEED, the same one without it. What
 // fails is played again by the seed that is printed.
 func TestMatrixPairs(t *testing.T) {
 	pairs, seed := fromEnv(t, "MATRIX_PAIRS", 150), fromEnv(t, "MATRIX_SEED", 1)
 	t.Logf("%d pairs from seed %d", pairs, seed)
-	all := starts()
-	undisturbed := make([][]point, len(all))
-	for i, s := range all {
-		undisturbed[i] = points(t, s)
+	var all []*start
+	var undisturbed [][]point
+	for _, s := range starts() {
+		for _, name := range slices.Sorted(maps.Keys(tempers())) {
+			tempered := s.under(name, tempers()[name])
+			all, undisturbed = append(all, tempered), append(undisturbed, points(t, tempered))
+		}
 	}
 	const lanes = 4
 	var persons atomic.Int64

@@ -84,6 +84,7 @@ func (w *cellWorld) execute(faults ...*injected) *process {
 	defer p.cancel()
 	var rules []dbtcloudtest.Rule
 	for _, f := range faults {
+		w.late = w.late || f.late()
 		if f.side == onService {
 			rules = append(rules, p.rule(f))
 		}
@@ -134,7 +135,7 @@ func (p *process) command() rotate.Result {
 	r.Log = slog.New(slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	r.Progress = func(text string) { p.said.WriteString(text) }
 	r.Evidence = p
-	intercept := &secretstest.Intercept{Store: p.watch.Store(), Before: p.beforeStore, After: p.afterStore}
+	intercept := &secretstest.Intercept{Store: p.watch.Through(p.memory), Before: p.beforeStore, After: p.afterStore}
 	r.Store = func(secrets.Ref) (secrets.Store, error) { return intercept, nil }
 	r.AfterStore = func(context.Context, []string, map[string]string) error {
 		return p.around(onCommand, "run", func() { p.commands++ })

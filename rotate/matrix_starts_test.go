@@ -31,6 +31,7 @@ type cellWorld struct {
 	commands          int           // how often the command ran
 	wronged           []secrets.Ref // destinations that a person wrote a foreign value into
 	wasEmpty          bool
+	late              bool // something may still arrive that no run can know of
 }
 
 func (s *start) world(t *testing.T) *cellWorld {
@@ -126,6 +127,7 @@ func starts() []*start {
 		}},
 		{name: "own credential", about: "the token is the run's own credential, read from its destination", options: atOnce, seed: plain, prepare: func(w *cellWorld) {
 			w.old, _ = w.sim.TokenByValue(w.admin.Reveal())
+			w.sim.Rename(777, "Dagster")
 			w.sim.Rename(w.old, oldName)
 			w.put(w.refs[0], false)
 			w.credential = func() (secrets.Value, secrets.Ref) { return w.memory.Get(w.refs[0]), w.refs[0] }

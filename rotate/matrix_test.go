@@ -39,7 +39,6 @@ const moreRuns = 3
 // run; the runs after them are undisturbed.
 func play(w *cellWorld, disturbed ...[]*injected) (c course) {
 	var p *process
-	late := false
 	for _, faults := range disturbed {
 		before := w.watch.Orphans()
 		p = w.execute(faults...)
@@ -48,14 +47,13 @@ func play(w *cellWorld, disturbed ...[]*injected) (c course) {
 			if !f.reached {
 				c.broken("%s was never reached, so nothing was tested", f.point)
 			}
-			late = late || f.late()
 		}
 		left := slices.DeleteFunc(w.watch.Orphans(), func(id int64) bool { return slices.Contains(before, id) })
 		if len(left) > 0 && len(faults) == 1 && !p.signal.IsZero() {
 			c.broken("SIGTERM left the tokens %d behind, whose value is nowhere", left)
 		}
 	}
-	if late {
+	if w.late {
 		time.Sleep(90 * time.Second) // nothing is settled before what is under way has arrived
 	}
 	for again := 0; p.ended == killed || p.result.Status == rotate.Failed || p.result.Status == rotate.Refused; again++ {
@@ -86,7 +84,7 @@ func play(w *cellWorld, disturbed ...[]*injected) (c course) {
 		p = w.execute()
 		c.judge(p)
 	}
-	if late {
+	if w.late {
 		time.Sleep(w.options.OrphanMinAge + time.Minute)
 		p = w.execute() // a token that came late is dropped
 		c.judge(p)
@@ -137,15 +135,14 @@ func (c *course) judge(p *process) {
 		c.broken("the run went on for %s after SIGTERM, which a pod does not live to see", time.Since(p.signal))
 	}
 	r := p.result
-	late := slices.ContainsFunc(p.faults, func(f *injected) bool { return f.late() })
 	switch {
 	case p.ended == killed:
 	case r.Status == rotate.Rotated, r.Status == rotate.Unchanged:
-		if !late {
+		if !p.late {
 			c.end(p.watch.Settled())
 		}
 	case r.Status == rotate.Pending:
-		if !late {
+		if !p.late {
 			c.end(p.watch.Overlapping())
 		}
 	case r.Error == "":

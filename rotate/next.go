@@ -298,7 +298,7 @@ func nextFinish(s *state, w *replacement) step {
 		}
 		return step{do: retire, token: w.id()}
 	}
-	if _, _, inFlight := SplitName(w.token.Name); inFlight && s.run.renameRefused == "" {
+	if _, _, inFlight := SplitName(w.token.Name); inFlight && !s.run.renamed && s.run.renameRefused == "" {
 		return step{do: rename, token: w.id()}
 	}
 	switch {

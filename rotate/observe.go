@@ -189,14 +189,15 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 				add(t)
 				continue
 			}
-			if held := d.content.Labels[d.content.Value.Fingerprint(u.account)]; survey.Stable && held.TokenID != label.TokenID {
-				continue // not among the living, and no destination's present value
-			}
+			// Not in the list, which may lag behind.
 			t, seen, err := u.token(ctx, label.TokenID)
 			if err != nil {
 				return err
 			}
 			if seen == notFound {
+				if d.content.Labels[d.content.Value.Fingerprint(u.account)].TokenID != label.TokenID {
+					continue // nobody would miss it
+				}
 				if _, control, err := u.token(ctx, u.s.old.id); err != nil || control == notFound {
 					return fmt.Errorf("%s holds the value of token %d, and whether that lives cannot be told: the service answers 404 for it and for token %d, as it does when the credential lacks a permission", d.ref, label.TokenID, u.s.old.id)
 				}

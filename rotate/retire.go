@@ -80,8 +80,19 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 	if name == "" {
 		name, _, _ = SplitName(r.token.Name)
 	}
-	const tries = 3
 	changed := u.s.run.changed
+	if !changed {
+		// The name is from a list, which may lag behind what an earlier run did.
+		fresh, seen, err := u.token(ctx, r.id())
+		if err != nil {
+			return err
+		}
+		if _, _, inFlight := SplitName(fresh.Name); seen == active && !inFlight {
+			r.token, u.s.run.renamed = fresh, true
+			return nil
+		}
+	}
+	const tries = 3
 	var last error
 	for i := range tries {
 		if i > 0 {
@@ -96,7 +107,7 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 			return last
 		}
 		if last == nil {
-			r.token.Name = name
+			r.token.Name, u.s.run.renamed = name, true
 			return nil
 		}
 		fresh, seen, err := u.token(ctx, r.id())
@@ -106,6 +117,7 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 		if seen == active {
 			r.token = fresh
 			if _, _, inFlight := SplitName(fresh.Name); !inFlight {
+				u.s.run.renamed = true
 				return nil
 			}
 		}

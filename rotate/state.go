@@ -118,6 +118,7 @@ type runFacts struct {
 	failure        string // what failed; the same command may be run again
 	commandDone    bool   // the after_store command succeeded for the present value
 	fresh          bool   // everything was read again and nothing was written since
+	renamed        bool   // the replacement got its plain name; a list may show the other one for a while
 	renameRefused  string
 	changed        bool   // something was written anywhere
 	swept          bool   // the suffix was listed as the last act

@@ -54,7 +54,7 @@ func TestAWriteThatCannotBeSeen(t *testing.T) {
 				w := newWorld(t)
 				labelled(&cellWorld{world: w})
 				watch := guarantee.New(w.sim, w.memory, w.old, w.refs...)
-				copied := &lagging{Store: watch.Store()}
+				copied := &lagging{Store: watch.Through(w.memory)}
 				r := w.rotator()
 				r.Store = func(secrets.Ref) (secrets.Store, error) {
 					return &secretstest.Intercept{Store: copied, Before: breaks(copied)}, nil

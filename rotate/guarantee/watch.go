@@ -31,9 +31,9 @@ import (
 // Watch is the watch over the rotations of one token. Make it with New.
 type Watch struct {
 	sim     *dbtcloudtest.Sim
-	memory  *secretstest.Memory
 	account int64
 	old     int64
+	blind   bool                         // what the runs read from the stores is not to be seen
 	want    []string                     // the old token's permissions
 	others  map[int64]dbtcloudtest.Token // what was there before, the old token excepted
 
@@ -67,9 +67,23 @@ func newEvidence() evidence {
 
 // New begins the watch over the rotation of token old into the destinations
 // refs. What the token may do at this moment is what a replacement has to be
-// able to do. The store's Changed is taken over.
+// able to do. The store's Changed is taken over; rotations use Through(memory).
 func New(sim *dbtcloudtest.Sim, memory *secretstest.Memory, old int64, refs ...secrets.Ref) *Watch {
-	w := &Watch{sim: sim, memory: memory, account: sim.AccountID(), old: old, others: map[int64]dbtcloudtest.Token{}, oldLives: true, run: newEvidence()}
+	holds := map[secrets.Ref]secrets.Content{}
+	for _, ref := range refs {
+		holds[ref] = secrets.Content{Value: memory.Get(ref), Labels: memory.Labels(ref)}
+	}
+	w := Outside(sim, old, holds)
+	w.blind = false
+	memory.Changed = w.Changed
+	return w
+}
+
+// Outside begins the watch over a rotation in other processes, into destinations
+// that now hold what is given. Whoever keeps the store calls Changed. What the
+// processes read from it is not to be seen.
+func Outside(sim *dbtcloudtest.Sim, old int64, holds map[secrets.Ref]secrets.Content) *Watch {
+	w := &Watch{sim: sim, account: sim.AccountID(), old: old, blind: true, others: map[int64]dbtcloudtest.Token{}, oldLives: true, run: newEvidence()}
 	for _, t := range sim.Tokens() {
 		if t.ID == old {
 			w.want = permissions(t)
@@ -77,10 +91,10 @@ func New(sim *dbtcloudtest.Sim, memory *secretstest.Memory, old int64, refs ...s
 			w.others[t.ID] = t
 		}
 	}
-	for _, ref := range refs {
-		w.places = append(w.places, place{ref: ref, value: memory.Get(ref), labels: memory.Labels(ref)})
+	for ref, content := range holds {
+		w.places = append(w.places, place{ref: ref, value: content.Value, labels: content.Labels})
 	}
-	memory.Changed = w.changed
+	slices.SortFunc(w.places, func(a, b place) int { return strings.Compare(a.ref.Place(), b.ref.Place()) })
 	sim.Observe(w.observe)
 	return w
 }
@@ -92,6 +106,18 @@ func (w *Watch) Begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.run = newEvidence()
+}
+
+// Holds is what a destination holds, as far as the watch was told.
+func (w *Watch) Holds(ref secrets.Ref) secrets.Value {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.places {
+		if p.ref == ref {
+			return p.value
+		}
+	}
+	return secrets.Value{}
 }
 
 // Violations returns what was broken so far, each thing once.

@@ -112,7 +112,7 @@ func (c *clerk) write(ref secrets.Ref, id int64) {
 }
 
 func (c *clerk) read(ref secrets.Ref) {
-	if _, err := c.watch.Store().Read(c.t.Context(), ref); err != nil {
+	if _, err := c.watch.Through(c.memory).Read(c.t.Context(), ref); err != nil {
 		c.t.Fatal(err)
 	}
 }

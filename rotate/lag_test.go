@@ -1,0 +1,47 @@
+package rotate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
+	"github.com/tokenwarden/tokenwarden/rotate"
+)
+
+func lists(lag time.Duration) func(*dbtcloudtest.Options, *dbtcloudtest.SeedAccount) {
+	return func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) { o.StaleLists = lag }
+}
+
+// A list that still shows the name in flight is no reason to rename again.
+func TestAListThatLagsBehindTheRename(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, lists(3*time.Second))
+		labelled(&cellWorld{world: w})
+		r := w.must(rotate.Pending, w.rotate(defaults()))
+		time.Sleep(25 * time.Hour)
+		w.sim.ForgetRequests()
+		w.finished(w.must(rotate.Rotated, w.rotate(defaults())))
+		w.finished(w.must(rotate.Unchanged, w.rotate(defaults())))
+		renames := 0
+		for _, request := range w.sim.Requests() {
+			if request.Operation == "rename-token" {
+				renames++
+			}
+		}
+		if renames != 1 {
+			t.Errorf("%d was renamed %d times", r.NewTokenID, renames)
+		}
+	})
+}
+
+// A replacement that a label tells of is found although no list shows it yet.
+func TestAListThatLagsBehindTheCreate(t *testing.T) {
+	start := &start{options: now(), seed: lists(time.Minute), prepare: labelled, earlier: diesAt(point{onStore, "write", 1}, fault{before: kill})}
+	bubble(t, func(t *testing.T) {
+		w := start.world(t)
+		w.must(rotate.Refused, w.execute().result)
+		if living := w.watch.Living(); len(living) != 2 {
+			t.Errorf("a second replacement was made: %+v", living)
+		}
+	})
+}
