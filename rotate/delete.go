@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,34 +16,42 @@ const (
 
 // delete removes a token and sees that it is gone: state 2, or a 404 while the
 // same credential, right after, reads the control token. An answer that does not
-// come is settled by the look, and a token that is still there is deleted again.
+// come is settled by the look. Whether a token that is still there may go is for
+// next to decide anew, since minutes may have passed: that is an againError.
 func (u *run) delete(ctx context.Context, as string, id, control int64) error {
-	var last error
-	for try := range deleteTries {
-		last = u.write(ctx, Entry{Step: as, TokenID: id}, func() error {
-			limited, cancel := context.WithTimeout(ctx, deleteLimit)
-			defer cancel()
-			return u.api.DeleteServiceToken(limited, id)
-		})
-		if isPlanned(last) {
-			return last
-		}
-		isGone, err := u.confirmGone(ctx, id, control, last == nil)
-		if err != nil {
-			return err
-		}
-		if isGone {
-			return nil
-		}
-		if err := u.Sleep(ctx, time.Duration(try+1)*time.Second); err != nil {
-			return err
-		}
+	err := u.write(ctx, Entry{Step: as, TokenID: id}, func() error {
+		limited, cancel := context.WithTimeout(ctx, deleteLimit)
+		defer cancel()
+		return u.api.DeleteServiceToken(limited, id)
+	})
+	if isPlanned(err) {
+		return err
 	}
-	if last == nil {
-		return fmt.Errorf("deleting service token %d: the service accepted it %d times, and still shows the token as active", id, deleteTries)
+	isGone, lookErr := u.confirmGone(ctx, id, control, err == nil)
+	switch {
+	case lookErr != nil:
+		return lookErr
+	case isGone:
+		u.s.run.deletes = 0
+		return nil
+	case err == nil:
+		err = errors.New("the service accepted it, and still shows the token as active")
 	}
-	return fmt.Errorf("deleting service token %d: %w", id, last)
+	err = fmt.Errorf("deleting service token %d: %w", id, err)
+	if u.s.run.deletes++; u.s.run.deletes >= deleteTries {
+		return err
+	}
+	if err := u.Sleep(ctx, time.Duration(u.s.run.deletes)*time.Second); err != nil {
+		return err
+	}
+	return &againError{err}
 }
+
+// againError is of an act that did not come to pass and that next may choose
+// again, or not.
+type againError struct{ error }
+
+func (e *againError) Unwrap() error { return e.error }
 
 // confirmGone looks until the token is gone, or, when the DELETE was accepted,
 // for a few seconds more: a reply may come from a copy that lags behind.

@@ -137,3 +137,24 @@ func TestFoundLocalClockDoesNotDecide(t *testing.T) {
 		w.finished(w.must(rotate.Rotated, w.with(r, w.old, now())))
 	})
 }
+
+// A DELETE that failed was sent again, up to minutes later under throttling,
+// though the look in between had shown that a consumer used the token.
+func TestFoundUseBetweenTwoDeletes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.must(rotate.Pending, w.rotate(defaults()))
+		time.Sleep(49 * time.Hour)
+		w.sim.Plan(dbtcloudtest.Rule{
+			Operation: "delete-token", Nth: 1, Fault: dbtcloudtest.StatusBefore, Status: 503,
+			Before: func() { w.sim.Use(w.old) },
+		})
+		r := w.must(rotate.Refused, w.rotate(defaults()))
+		if !strings.Contains(r.Error, "last used") || w.sim.Hits()[0] != 1 {
+			t.Error(r.Error)
+		}
+		if token, _ := w.sim.Token(w.old); !token.Active() {
+			t.Error("a token in use was deleted")
+		}
+	})
+}

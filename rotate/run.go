@@ -113,6 +113,9 @@ func (u *run) rotate(ctx context.Context, survey *Survey) {
 			return
 		}
 		u.note(st, err)
+		if _, again := errors.AsType[*againError](err); again {
+			continue
+		}
 		if err != nil {
 			if st.do == remove || u.s.run.failure != "" {
 				// Cleaning up failed as well: say so and leave it to the next run.

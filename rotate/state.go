@@ -111,6 +111,7 @@ type runFacts struct {
 	creates        int    // create calls sent
 	mayHaveCreated bool   // a create was sent whose outcome is not known yet
 	stores         int    // writes in a row without a clear answer
+	deletes        int    // DELETEs in a row after which the token was still there
 	arbiterWritten bool   // this run moved the arbiter's version: a frozen run's write must fail
 	beaten         string // how this run lost the election: trying again, it could write after a fence
 	withdrawn      string // why this run removed its own usable replacement: a rival
