@@ -38,9 +38,18 @@ fuzz-smoke: ## run each fuzz target for FUZZTIME (5s)
 		done; \
 	done
 
+PAIRS = 2000
+SEED = $(shell date +%s)
+
+.PHONY: matrix
+matrix: ## play PAIRS (2000) pairs of faults from a SEED, and kill, stop and freeze real processes at each of their calls
+	MATRIX_PAIRS=$(PAIRS) MATRIX_SEED=$(SEED) go test -count=1 -v -tags matrix -timeout 30m -run '^TestMatrix(Pairs|Processes)$$' ./rotate | \
+		awk '/^ *--- PASS|^=== / {next} {print} /^(--- )?FAIL/ {failed = 1} END {exit failed}'
+
 .PHONY: docs
 docs: ## write the documents that are made from the code
 	UPDATE_DOCS=1 go test -count=1 -run Current ./audit/report ./cmd/tokenwarden
+	UPDATE_DOCS=1 go test -count=1 -run '^TestMatrix$$' ./rotate
 
 .PHONY: test-vault
 test-vault: ## run the store's suite against a real Vault server (a large download the first time)

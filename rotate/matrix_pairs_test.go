@@ -60,6 +60,7 @@ func tempers() map[string]func(*dbtcloudtest.Options) {
 func (s *start) under(name string, temper func(*dbtcloudtest.Options)) *start {
 	changed := *s
 	changed.name += ", " + name
+	changed.pause = 5 * time.Second // what is listed late is listed then
 	changed.seed = func(o *dbtcloudtest.Options, a *dbtcloudtest.SeedAccount) {
 		if s.seed != nil {
 			s.seed(o, a)

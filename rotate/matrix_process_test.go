@@ -79,6 +79,7 @@ type process struct {
 
 // execute runs the command once, with the faults in its way.
 func (w *cellWorld) execute(faults ...*injected) *process {
+	time.Sleep(w.pause)
 	p := &process{cellWorld: w, faults: faults, counts: map[point]int{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	defer p.cancel()

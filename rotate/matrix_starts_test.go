@@ -19,6 +19,7 @@ type start struct {
 	seed    func(*dbtcloudtest.Options, *dbtcloudtest.SeedAccount)
 	prepare func(*cellWorld) // before the watch begins
 	earlier func(*cellWorld) // under the watch: what earlier runs did
+	pause   time.Duration    // before each run
 }
 
 // cellWorld is the world of one cell.
@@ -26,6 +27,7 @@ type cellWorld struct {
 	*world
 	watch             *guarantee.Watch
 	options           rotate.Options
+	pause             time.Duration // before each run
 	credential        func() (secrets.Value, secrets.Ref)
 	afterStoreCommand []string
 	commands          int           // how often the command ran
@@ -39,7 +41,7 @@ func (s *start) world(t *testing.T) *cellWorld {
 	if s.seed != nil {
 		seeds = append(seeds, s.seed)
 	}
-	w := &cellWorld{world: newWorld(t, seeds...), options: s.options}
+	w := &cellWorld{world: newWorld(t, seeds...), options: s.options, pause: s.pause}
 	w.credential = func() (secrets.Value, secrets.Ref) { return w.admin, ref("env://DBT_CLOUD_TOKEN") }
 	if s.prepare != nil {
 		s.prepare(w)

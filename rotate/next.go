@@ -288,7 +288,7 @@ func nextFinish(s *state, w *replacement) step {
 	if s.old.life == alive {
 		wait, free := s.wait(w)
 		switch {
-		case !free && wait.status == Pending && !s.run.swept && (s.run.creates > 1 || s.run.creates > 0 && len(s.orphans()) > 0):
+		case !free && wait.status == Pending && !s.run.swept && s.run.creates > 0:
 			// What is left over must not live through the overlap.
 			return step{do: sweep}
 		case !free:
