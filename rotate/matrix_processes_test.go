@@ -58,7 +58,7 @@ func TestMatrixProcesses(t *testing.T) {
 		t.Fatalf("building the program: %v\n%s", err, out)
 	}
 	var ran, retried atomic.Int64
-	lanes := make(chan struct{}, 8)
+	lanes := make(chan struct{}, 12)
 	t.Run("cells", func(t *testing.T) {
 		for kind, open := range estates() {
 			first := open(t, binary)
