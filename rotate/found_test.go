@@ -158,3 +158,83 @@ func TestFoundUseBetweenTwoDeletes(t *testing.T) {
 		}
 	})
 }
+
+// A run that was about to delete the old token found another run's value in the
+// destination. It had not listed that run's replacement, took it for dead, and
+// wrote its own value again, which the other run had dropped meanwhile.
+func TestFoundRivalSeenOnlyByTheLabel(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		opts := defaults()
+		opts.OrphanMinAge = 0
+		var rival rotate.Result
+		w.sim.Plan(dbtcloudtest.Rule{
+			Operation: "delete-token", Nth: 1, Fault: dbtcloudtest.StatusBefore, Status: 503,
+			Before: func() {
+				w.memory.Rollback(w.refs[0]) // a person
+				rival = w.must(rotate.Pending, w.rotate(opts))
+			},
+		})
+		first := w.rotate(now())
+		w.stored(rival.NewTokenID)
+		if token, _ := w.sim.Token(rival.NewTokenID); !token.Active() || first.Status == rotate.Rotated && first.NewTokenID != rival.NewTokenID {
+			t.Errorf("%+v; active: %+v", first, w.active())
+		}
+	})
+}
+
+// The replacement was deleted by a person during the last steps. Where the
+// service answers 404 for deleted tokens, the run still said rotated.
+func TestFoundReplacementNotSeenAtTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) { o.HideDeleted404 = true })
+		w.refs = append(w.refs, ref("vault://secret/dbt/other#token"))
+		w.memory.Set(w.refs[1], w.sim.ValueOf(w.old))
+		first := w.must(rotate.Rotated, w.rotate(now()))
+		w.memory.Rollback(w.refs[1])
+		w.store = &secretstest.Intercept{Store: w.memory, Before: func(_ context.Context, c secretstest.Call) error {
+			if c.Op == secretstest.Write {
+				w.sim.Delete(first.NewTokenID)
+			}
+			return nil
+		}}
+		r := w.must(rotate.Failed, w.rotate(defaults()))
+		if !strings.Contains(r.Error, "404") {
+			t.Error(r.Error)
+		}
+	})
+}
+
+// A write that was asked for again was accepted at the second time, and two more
+// rotations were over before the run looked at it: it wrote over their value, and
+// would have removed a replacement that the consumers had meanwhile.
+func TestFoundAcceptedWriteOfLongAgo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		var second, third rotate.Result
+		w.store = &secretstest.Intercept{
+			Store: w.memory,
+			Before: func(_ context.Context, c secretstest.Call) error {
+				if c.Op == secretstest.Write && c.N == 1 {
+					return secrets.ErrUnavailable
+				}
+				return nil
+			},
+			After: func(_ context.Context, c secretstest.Call) error {
+				if c.Op == secretstest.Write && c.N == 2 {
+					slow := w.store
+					w.store = w.memory
+					second = w.must(rotate.Rotated, w.rotate(now()))
+					third = w.must(rotate.Pending, w.rotateToken(second.NewTokenID, defaults()))
+					w.store = slow
+				}
+				return nil
+			},
+		}
+		w.must(rotate.Failed, w.rotate(defaults()))
+		w.stored(third.NewTokenID)
+		if token, _ := w.sim.Token(second.NewTokenID); !token.Active() {
+			t.Error("a token in its overlap was removed")
+		}
+	})
+}

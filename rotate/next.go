@@ -98,6 +98,13 @@ func nextOwnLeftover(s *state) (step, bool) {
 		// The same check-and-set again settles it one way or the other.
 		return step{do: store, token: m.id(), destination: i}, true
 	}
+	switch {
+	case !m.stored:
+	case m.problem != "":
+		return refuse("replacement %d was stored, and somebody wrote over it; %s; it stays alive until a person decides", m.id(), m.problem), true
+	default:
+		return step{}, false // its check-and-set has not failed: consumers may have its value
+	}
 	withdraw := func(because string) (step, bool) {
 		return step{do: remove, token: m.id(), because: because}, true
 	}
@@ -276,6 +283,8 @@ func nextReplacement(s *state) step {
 func nextFinish(s *state, w *replacement) step {
 	i := s.lacking(w.id())
 	switch {
+	case w.unseen:
+		return fail("the service answers 404 for replacement %d: somebody deleted it, or the credential may have lost a permission; nothing is concluded, and running the same command again tells more", w.id())
 	case w.problem != "":
 		return refuse("replacement %d is stored, but it is not equal to token %d: %s; both stay alive until a person decides", w.id(), s.old.id, w.problem)
 	case !w.checked && s.old.life == alive:

@@ -151,7 +151,7 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 		r := replacement{token: t, mine: nonceOf(t.Name) == u.s.run.nonce && u.s.run.creates > 0}
 		for _, k := range known {
 			if k.id() == t.ID {
-				k.token = t
+				k.token, k.unseen = t, false
 				r = k
 			}
 		}
@@ -176,6 +176,7 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 			return err
 		case seen == notFound:
 			add(k.token) // not proved gone: still to be reckoned with
+			u.s.replacement(k.id()).unseen = true
 		default:
 			add(t)
 		}

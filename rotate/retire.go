@@ -20,7 +20,12 @@ func (u *run) confirm(ctx context.Context, id int64) error {
 		return err
 	}
 	r := u.s.replacement(id)
-	if r == nil || u.s.lacking(id) >= 0 || u.s.old.life != alive {
+	if r == nil || u.s.lacking(id) >= 0 {
+		// Somebody wrote there: perhaps a rival, whose replacement only a list shows.
+		_, err := u.list(ctx)
+		return err
+	}
+	if u.s.old.life != alive {
 		return nil // next goes on from what is there now
 	}
 	fresh, seen, err := u.token(ctx, id)

@@ -72,6 +72,8 @@ type replacement struct {
 	checked bool
 	problem string
 	proved  bool // its value authenticated in this run
+	stored  bool // a destination took its value from this run, whatever it holds now
+	unseen  bool // when it was asked for last, the service answered 404
 }
 
 func (r *replacement) id() int64 { return r.token.ID }

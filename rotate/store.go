@@ -40,6 +40,7 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 	if isPlanned(err) {
 		return err
 	}
+	r.stored = r.stored || err == nil
 	look, lookErr := d.store.Read(ctx, d.ref)
 	// Nothing is concluded from a look that failed, or that shows the version from
 	// before the write: it may come from a copy that lags behind.
@@ -48,7 +49,7 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 	case lookErr == nil && look.Value.Equal(r.value):
 		// Written, whatever the answer was; also when a conflict was only our
 		// own lost write.
-		d.mayArrive, u.s.run.stores = false, 0
+		d.mayArrive, u.s.run.stores, r.stored = false, 0, true
 		u.s.run.arbiterWritten = u.s.run.arbiterWritten || i == 0
 		u.took(i, look, r, version)
 		return nil
@@ -62,6 +63,7 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 		}
 		return u.rivals(ctx)
 	case decided && err == nil:
+		d.mayArrive, u.s.run.stores = false, 0
 		u.s.run.failure = fmt.Sprintf("%s took the value of replacement %d and does not show it: somebody else wrote it meanwhile", d.ref, r.id())
 		return u.rivals(ctx)
 	}
