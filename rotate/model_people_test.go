@@ -104,7 +104,9 @@ func (m *model) putRight() {
 		m.know(id, value, 0)
 		kept = id
 	}
-	m.why = map[string]bool{}
+	if len(m.processes) == 0 { // or one of them has seen it all
+		clear(m.why)
+	}
 	facts := []fact{nameOf(kept), permissionsOf(kept)}
 	for _, t := range m.active() {
 		if t.ID != kept {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"testing/synctest"
 	"time"
 
@@ -168,6 +169,15 @@ func (p *modelProcess) advance(stops int) bool {
 		}
 	}
 	return true
+}
+
+// advanceTo lets the process go on to the next call of a kind, or to its end.
+func (p *modelProcess) advanceTo(kind string) bool {
+	running := p.advance(1)
+	for running && len(p.m.violations) == 0 && !strings.HasPrefix(p.at, kind) {
+		running = p.advance(1)
+	}
+	return running
 }
 
 func (p *modelProcess) signal() {

@@ -149,8 +149,12 @@ func (m *model) turn(t *rapid.T, p *modelProcess) {
 	then := rapid.SampledFrom([]string{"finishes", "is left there", "is killed", "gets SIGTERM", "finishes", "is left there"}).Draw(t, "then")
 	running := true
 	if then != "finishes" {
-		stops := 10*rapid.IntRange(0, 10).Draw(t, "stops, tens") + rapid.IntRange(1, 10).Draw(t, "stops")
-		running = p.advance(stops)
+		where := rapid.SampledFrom([]string{"after some calls", "write", "after some calls", "create-token", "delete-token", "label"}).Draw(t, "before")
+		if where == "after some calls" {
+			running = p.advance(10*rapid.IntRange(0, 10).Draw(t, "stops, tens") + rapid.IntRange(1, 10).Draw(t, "stops"))
+		} else {
+			running = p.advanceTo("before " + where)
+		}
 	}
 	switch {
 	case !running:
@@ -238,9 +242,6 @@ func (m *model) clocks(t *rapid.T) {
 	jumps := []time.Duration{0, 24 * time.Hour, -24 * time.Hour}
 	if rapid.Bool().Draw(t, "dbt Cloud's") {
 		m.server = rapid.SampledFrom(jumps).Draw(t, "off by")
-		if len(m.processes) > 0 {
-			m.why["clock"] = true
-		}
 		return
 	}
 	m.local = rapid.SampledFrom(jumps).Draw(t, "off by")

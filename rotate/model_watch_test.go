@@ -94,7 +94,8 @@ func (m *model) observe(e dbtcloudtest.Event) {
 	switch e.Request.Operation {
 	case "accounts":
 		if t, _ := e.View.Token(e.Request.TokenID); m.made[t.ID].replaces != 0 && !m.stored[t.Value] && m.serverNow().Sub(m.made[t.ID].born) > 2*time.Minute {
-			m.why["a late proof"] = true // by contract, a use after the first two minutes keeps an orphan alive
+			m.provedLate[t.ID] = true // by contract, a use after the first two minutes keeps an orphan alive
+			m.why["a late proof"] = true
 		}
 	case "create-token":
 		if e.Request.Status == http.StatusCreated {
@@ -250,6 +251,11 @@ func (m *model) overwritten(p *modelProcess, ref secrets.Ref, before secrets.Val
 // labelled is the first of the five rules: a label says whose value it is, and
 // says the truth, unless a person told us otherwise.
 func (m *model) labelled(p *modelProcess, c secretstest.Change) {
+	// A run that stood still while the clock jumped writes what it was last told.
+	if w, ok := m.writtenAt[c.Ref]; ok && p != nil && p.toldAt.Before(w.at) {
+		w.at = p.toldAt
+		m.writtenAt[c.Ref] = w
+	}
 	for fp, l := range c.Labels {
 		if owner := m.fingerprints[fp]; owner == l.TokenID || m.adopted[fp] {
 			continue
