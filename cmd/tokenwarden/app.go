@@ -103,7 +103,7 @@ func (a *app) commonFlags() []cli.Flag {
 		text("host", "the account's access `URL`, without a configuration file (else $DBT_CLOUD_HOST_URL)", &c.account.Host),
 		count("requests-per-minute", "requests to dbt Cloud per credential and minute, at most `N` (default: the configuration's, else 100)", &c.perMinute, 1, 5000),
 		text("age-identity", "identity `FILE` of age stores (else $TOKENWARDEN_AGE_IDENTITY, the user's config folder)", &c.ageIdentity),
-		duration("timeout", "give up after this `DURATION`, such as 15m; throttling is waited out until then (default: 15m)", &c.timeout),
+		timeLimit("timeout", "give up after this `DURATION`, such as 15m; throttling is waited out until then (default: 15m)", &c.timeout),
 		verbose,
 		choice("log-level", "`LEVEL` of the log on stderr: warn, error, info or debug", &c.logLevel, "warn", "error", "info", "debug"),
 		choice("log-format", "`FORMAT` of the log: auto (text for a terminal, else json), text or json", &c.logFormat, "auto", "text", "json"),

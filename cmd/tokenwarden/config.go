@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,8 +28,8 @@ func (a *app) configInitCommand() *cli.Command {
 	return a.define(command{
 		name:    "init",
 		summary: "write a configuration with an entry for each token that an audit flags",
-		about: "Reads the account that the flags or the environment name, and leaves the destinations to be filled in. A file that\n" +
-			"is there already is left as it is.",
+		about: "Reads the account that the flags or the environment name (or those of --config), and leaves the destinations to be\n" +
+			"filled in. A file that is there already is left as it is.",
 		examples: []string{"tokenwarden config init --output tokenwarden.yaml"},
 		flags:    []cli.Flag{text("output", "write the configuration to `FILE` instead of stdout", &path)},
 		run:      func(ctx context.Context, _ []string) error { return a.configInit(ctx, path) },
@@ -41,7 +40,7 @@ func (a *app) configInit(ctx context.Context, path string) error {
 	if _, err := os.Lstat(path); path != "" && err == nil {
 		return misuse("--output: %s is there already and was left as it is", path)
 	}
-	cfg, err := a.configuration()
+	cfg, err := a.firstConfiguration()
 	if err != nil {
 		return err
 	}
@@ -72,6 +71,19 @@ func (a *app) configInit(ctx context.Context, path string) error {
 		}
 	}
 	return out.write(func(w io.Writer) error { return config.Init(w, accounts) })
+}
+
+// firstConfiguration passes over a file that nobody named: with
+// `config init > tokenwarden.yaml` the shell has made an empty one already.
+func (a *app) firstConfiguration() (config.Config, error) {
+	if a.common.config != "" {
+		return a.configuration()
+	}
+	cfg, err := config.FromEnvironment(a.env.get, a.common.account)
+	if err != nil {
+		return cfg, &exit{code: exitMisused, err: err}
+	}
+	return cfg, nil
 }
 
 // initAccount has an entry for each token with a finding that a rotation cures.
@@ -117,7 +129,7 @@ func (a *app) configCheck(ctx context.Context, probe bool) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
+	var b strings.Builder
 	code := exitOK
 	for _, s := range assignments {
 		if !a.checkAssignment(ctx, &b, s, probe) {
@@ -136,7 +148,7 @@ func (a *app) configCheck(ctx context.Context, probe bool) error {
 			}
 		}
 	}
-	if _, err := b.WriteTo(a.env.stdout); err != nil {
+	if _, err := io.WriteString(a.env.stdout, printable(b.String())); err != nil {
 		return err
 	}
 	if len(failures) > 0 {

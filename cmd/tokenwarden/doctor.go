@@ -83,7 +83,7 @@ func (a *app) doctor(ctx context.Context, format string) error {
 func writeChecks(w io.Writer, checks []check) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for _, c := range checks {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.State, c.Account, c.Check, c.Detail)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.State, printable(c.Account), c.Check, printable(c.Detail))
 	}
 	return table.Flush()
 }

@@ -80,9 +80,9 @@ func complain(w io.Writer, err error) {
 	if errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("interrupted: %w", err)
 	}
-	_, _ = fmt.Fprintf(w, "error: %s\n", tokenLike.ReplaceAllString(err.Error(), "[redacted]"))
+	_, _ = fmt.Fprintf(w, "error: %s\n", printable(tokenLike.ReplaceAllString(err.Error(), "[redacted]")))
 	if e != nil && e.hint != "" {
-		_, _ = fmt.Fprintf(w, "hint: %s\n", e.hint)
+		_, _ = fmt.Fprintf(w, "hint: %s\n", printable(e.hint))
 	}
 }
 

@@ -159,6 +159,22 @@ func count(name, usage string, to *int, least, most int) *option {
 	}}
 }
 
+// timeLimit is a duration that leaves time for something.
+func timeLimit(name, usage string, to **time.Duration) *option {
+	o := duration(name, usage, to)
+	parse := o.set
+	o.set = func(s string) error {
+		if err := parse(s); err != nil {
+			return err
+		}
+		if **to == 0 {
+			return fmt.Errorf("it leaves no time for anything")
+		}
+		return nil
+	}
+	return o
+}
+
 // duration leaves nil where nothing was given: what holds then is for the
 // configuration to say.
 func duration(name, usage string, to **time.Duration) *option {

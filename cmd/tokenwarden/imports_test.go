@@ -78,7 +78,7 @@ func TestLibrariesAreConfined(t *testing.T) {
 		"github.com/jedib0t/go-pretty/":         "audit/report",
 		"github.com/schollz/progressbar/":       "cmd/tokenwarden",
 		"github.com/owenrumney/go-sarif/":       "audit/report",
-		"github.com/prometheus/client_golang":   "notify",
+		"github.com/prometheus/client_golang":   "internal/metrics",
 	} {
 		for p, imports := range packages(t) {
 			for _, i := range imports {

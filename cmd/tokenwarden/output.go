@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"unicode"
 
 	"github.com/google/renameio/v2"
 )
@@ -37,6 +39,17 @@ func (a *app) openOutput(path string) (*output, error) {
 		return nil, misuse("--output: %w", err)
 	}
 	return &output{Writer: f, commit: f.CloseAtomicallyReplace, Close: func() { _ = f.Cleanup() }}, nil
+}
+
+// printable takes out what a terminal would obey. Names from the API are quoted
+// where they are put into a text; this is for what gets there by another way.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\n' || r == '\t' {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }
 
 // write sends the result on its way.

@@ -15,7 +15,28 @@ import (
 type placement struct {
 	*app
 	assignments []config.Assignment // of all accounts
-	to          []secrets.Ref       // absolute
+	// idle are the entries that mean no active token: a token was deleted, and
+	// its replacement renamed, say. Their destinations may still tell.
+	idle []config.Assignment
+	to   []secrets.Ref // absolute
+}
+
+// idleEntries makes assignments of the entries that mean no active token.
+func idleEntries(cfg config.Config, dir string, assignments []config.Assignment) []config.Assignment {
+	var idle []config.Assignment
+	for _, c := range cfg.Accounts {
+		for _, e := range c.Tokens {
+			if means(assignments, c.Name, e) {
+				continue
+			}
+			s := config.Assignment{Account: c, Entry: e, Tokens: []config.ActiveToken{{ID: e.ID, Name: e.Name}}}
+			for _, ref := range e.Destinations {
+				s.Destinations = append(s.Destinations, ref.Absolute(dir))
+			}
+			idle = append(idle, s)
+		}
+	}
+	return idle
 }
 
 // place fills in the request of one rotation.
@@ -58,6 +79,14 @@ func (p placement) assignment(ctx context.Context, r *rotation) *config.Assignme
 		}
 		own = append(own, s)
 	}
+	for i := range p.idle {
+		if s := &p.idle[i]; s.Account.Name == r.account.Name {
+			if s.Entry.ID == r.request.TokenID {
+				return s
+			}
+			own = append(own, s)
+		}
+	}
 	for _, s := range own {
 		for _, h := range p.lookAll(ctx, r.account.ID, s.Destinations) {
 			if h.err == nil && h.follows(r.request.TokenID) {
@@ -91,7 +120,7 @@ func (p placement) pending(ctx context.Context, all []*account) (rotations []*ro
 		found, errs := p.underWay(ctx, c)
 		unread = append(unread, errs...)
 		for _, r := range found {
-			mine := placement{app: p.app, assignments: p.assignments}
+			mine := p
 			mine.to, unclaimed = p.split(ctx, r, unclaimed)
 			if err := mine.place(ctx, r); err != nil {
 				return nil, nil, err
@@ -145,7 +174,7 @@ func (p placement) underWay(ctx context.Context, c *account) (rotations []*rotat
 		add(n.ID, n.Name)
 	}
 	refs := slices.Clone(p.to)
-	for _, s := range p.assignments {
+	for _, s := range slices.Concat(p.assignments, p.idle) {
 		if s.Account.Name == c.Name && !s.Entry.Never {
 			refs = append(refs, s.Destinations...)
 		}

@@ -13,13 +13,16 @@ func (a *app) progress(what string, total int) progress {
 	if !a.env.stderrTerminal {
 		return progress{}
 	}
-	p := progress{progressbar.NewOptions(total,
+	options := []progressbar.Option{
 		progressbar.OptionSetWriter(a.env.stderr),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionSetWidth(20),
-		progressbar.OptionShowCount(),
 		progressbar.OptionClearOnFinish(),
-	)}
+	}
+	if total > 0 {
+		options = append(options, progressbar.OptionShowCount())
+	}
+	p := progress{progressbar.NewOptions(total, options...)}
 	_ = p.bar.RenderBlank()
 	return p
 }

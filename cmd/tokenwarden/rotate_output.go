@@ -48,7 +48,7 @@ func (a *app) writeRotations(o rotateOptions, results []rotate.Result, failures 
 	if b.Len() == 0 {
 		b.WriteString("nothing is to be done\n")
 	}
-	_, err := io.WriteString(a.env.stdout, b.String())
+	_, err := io.WriteString(a.env.stdout, printable(b.String()))
 	return err
 }
 
@@ -135,9 +135,11 @@ func (a *app) confirm(ctx context.Context, rotations []*rotation, options rotate
 	if !slices.ContainsFunc(results, func(r rotate.Result) bool { return r.Status == rotate.Planned }) {
 		return results, false, nil
 	}
+	var plans strings.Builder
 	for _, r := range results {
-		writeRotation(a.env.stderr, r, "")
+		writeRotation(&plans, r, "")
 	}
+	_, _ = io.WriteString(a.env.stderr, printable(plans.String()))
 	for _, r := range rotations {
 		r.account.survey = nil // people think for a while, and what was read gets old
 	}

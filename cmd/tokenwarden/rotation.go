@@ -116,7 +116,7 @@ func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([
 	if err != nil {
 		return nil, nil, err
 	}
-	p := placement{app: a, assignments: assignments}
+	p := placement{app: a, assignments: assignments, idle: idleEntries(cfg, dir, assignments)}
 	for _, ref := range o.to {
 		p.to = append(p.to, ref.Absolute(dir))
 	}
@@ -126,8 +126,7 @@ func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([
 		return rotations, append(failures, unread...), err
 	}
 	if len(failures) > 0 {
-		// Nobody can tell whether the token is in the account that was not read.
-		return nil, nil, failures[0]
+		return nil, failures, nil // nobody can tell whether the token is in the account that was not read
 	}
 	r, err := a.find(all, o)
 	if err != nil || r.decided != nil {

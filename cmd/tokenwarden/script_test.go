@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
+	"github.com/tokenwarden/tokenwarden/secrets/vaultkv/vaulttest"
 )
 
 func TestMain(m *testing.M) {
@@ -56,7 +57,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": cmdSim, "exits": cmdExits, "fault": cmdFault, "token": cmdToken, "holds": cmdHolds,
-			"marker": cmdMarker, "human": cmdHuman, "requests": cmdRequests, "envsubst": cmdEnvsubst,
+			"marker": cmdMarker, "human": cmdHuman, "requests": cmdRequests, "envsubst": cmdEnvsubst, "vault": cmdVault, "hang": cmdHang,
 		},
 	})
 }
@@ -97,6 +98,17 @@ func cmdSim(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("DBT_CLOUD_HOST_URL", server.URL)
 	ts.Setenv("DBT_CLOUD_ACCOUNT_ID", strconv.FormatInt(s.sim.AccountID(), 10))
 	ts.Setenv("DBT_CLOUD_TOKEN", s.sim.AdminToken())
+}
+
+// cmdVault starts a Vault and sets the variables that its own clients read.
+func cmdVault(ts *testscript.TestScript, _ bool, _ []string) {
+	vault := vaulttest.New()
+	server := httptest.NewServer(vault)
+	ts.Defer(server.Close)
+	s := scriptOf(ts)
+	s.markers = append(s.markers, vault.Admin().Token)
+	ts.Setenv("VAULT_ADDR", server.URL)
+	ts.Setenv("VAULT_TOKEN", vault.Admin().Token)
 }
 
 // cmdExits runs a command and looks at its exit code, its output, and its files.
@@ -191,6 +203,11 @@ func cmdFault(ts *testscript.TestScript, _ bool, args []string) {
 	s.sim.Plan(rules...)
 }
 
+// cmdHang lets an operation go unanswered.
+func cmdHang(ts *testscript.TestScript, _ bool, args []string) {
+	scriptOf(ts).sim.Plan(dbtcloudtest.Rule{Operation: args[0], Fault: dbtcloudtest.TimeoutBefore})
+}
+
 // cmdToken looks at how many active tokens of a name there are.
 func cmdToken(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[1])
@@ -224,6 +241,12 @@ func cmdHuman(ts *testscript.TestScript, _ bool, args []string) {
 		sim.Delete(id)
 	case "renames":
 		sim.Rename(id, args[2])
+	case "disguises": // renames the replacement of the token
+		for _, t := range sim.Tokens() {
+			if strings.Contains(t.Name, "[replaces "+args[1]) {
+				sim.Rename(t.ID, args[2])
+			}
+		}
 	case "knows":
 		ts.Setenv(args[2], sim.ValueOf(id))
 	default:

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/secrets"
 	"github.com/tokenwarden/tokenwarden/secrets/agefile"
+	"github.com/tokenwarden/tokenwarden/secrets/awssm"
 	"github.com/tokenwarden/tokenwarden/secrets/vaultkv"
 )
 
@@ -28,6 +28,7 @@ func (a *app) openers() map[string]func() (secrets.Store, error) {
 	return map[string]func() (secrets.Store, error){
 		secrets.Age:   a.openAge,
 		secrets.Vault: a.openVault,
+		secrets.AWS:   a.openAWS,
 	}
 }
 
@@ -52,6 +53,10 @@ func (a *app) openVault() (secrets.Store, error) {
 	return store, nil
 }
 
+func (a *app) openAWS() (secrets.Store, error) {
+	return awssm.New(awssm.Config{UserAgent: userAgent()}), nil
+}
+
 // stores keeps one store for each scheme, for the whole run.
 type stores struct {
 	mu     sync.Mutex
@@ -65,13 +70,9 @@ func (a *app) store(ref secrets.Ref) (secrets.Store, error) {
 	if s, found := a.stores.opened[ref.Scheme]; found {
 		return s, nil
 	}
-	if !ref.Writable() {
-		return nil, misuse("%s: %s:// can only be read", ref, ref.Scheme)
-	}
 	open, found := a.openers()[ref.Scheme]
 	if !found {
-		return nil, misuse("%s: this version has no store for %s://, only for %s", ref, ref.Scheme,
-			strings.Join(slices.Sorted(maps.Keys(a.openers())), ", "))
+		return nil, misuse("%s: %s:// can only be read", ref, ref.Scheme)
 	}
 	s, err := open()
 	if err != nil {
