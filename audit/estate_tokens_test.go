@@ -161,6 +161,11 @@ func (e *estate) plantDestinations() {
 		e.withdraw(elsewhere)
 		e.destinations = append(e.destinations, audit.Destination{For: elsewhere, Elsewhere: true})
 
+		nowhere := e.token(nil)
+		e.withdraw(nowhere)
+		e.destinations = append(e.destinations, audit.Destination{Ref: fmt.Sprintf("vault://secret/dbt/%d#token", nowhere), For: nowhere, ByTemplate: true, Empty: true})
+		e.expect(kindToken, nowhere, "info", "service-token-unmanaged")
+
 		gone, entry := e.id(), e.token(nil)
 		e.destinations = append(e.destinations,
 			audit.Destination{Ref: fmt.Sprintf("vault://secret/dbt/%d-second#token", entry), For: entry, TokenID: gone},

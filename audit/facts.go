@@ -81,6 +81,9 @@ type Destination struct {
 	// For is the active token that this place is configured for; 0 when the
 	// configured name or id is that of no active token.
 	For int64
+	// ByTemplate says that this place was filled in from the account's store, as
+	// for every other token: nobody has written down that this one is there.
+	ByTemplate bool
 
 	Empty      bool
 	Unlabelled bool      // it holds a value of unknown owner, or another account's

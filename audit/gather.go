@@ -152,12 +152,22 @@ func (g *gatherer) own() Sight {
 	if g.facts.Credential == ServiceTokenCredential && tokens.Sight.Whole() && len(tokens.Items) == 1 {
 		tokens.Items[0].Own = true
 	}
+	var own []*Token
 	for i := range tokens.Items {
 		if tokens.Items[i].Own {
-			return Sight{Outcome: Checked}
+			own = append(own, &tokens.Items[i])
 		}
 	}
-	return tokens.Sight.worse(Sight{NotVisible, "dbt Cloud does not say which token asks, and nothing else does"})
+	switch len(own) {
+	case 1:
+		return Sight{Outcome: Checked}
+	case 0:
+		return tokens.Sight.worse(Sight{NotVisible, "dbt Cloud does not say which token asks, and nothing else does"})
+	}
+	for _, t := range own {
+		t.Own = false
+	}
+	return Sight{NotVisible, fmt.Sprintf("any of %d tokens may be the one that asks", len(own))}
 }
 
 func (g *gatherer) counts() (c Counts) {

@@ -20,14 +20,20 @@ func destinationRules() []Rule {
 		Severity: Info,
 		Why:      "Where a token's value is kept has to be known before it can be replaced. For this one nobody has written it down: rotating it would break consumers that nobody can list.",
 		Fix:      "Find its consumers and add its destinations to the configuration, or mark it `rotate: never` with a reason.",
-		Near:     "A token with an entry, `rotate: never` included, and one whose value a label names, are managed. Needs a configuration with destinations.",
+		Near: "A token with an entry, `rotate: never` included, and one whose value a label names, are managed. A place that the account's `store` gives " +
+			"to every token counts only once it holds something. Needs a configuration with destinations.",
 
 		Permission: "account_viewer",
 		needs:      []need{needTokens, needDestinations},
 		check: func(f *Facts, _ *Policy, v *verdict) {
 			managed := make(map[int64]bool)
 			for _, d := range f.Destinations.Items {
-				managed[d.For], managed[d.TokenID] = true, true
+				if d.ByTemplate && d.Err != "" {
+					v.sight = v.sight.worse(Sight{Failed, fmt.Sprintf("%s: %s", d.Ref, d.Err)})
+				}
+				if !d.ByTemplate || !d.Empty {
+					managed[d.For], managed[d.TokenID] = true, true
+				}
 			}
 			for i := range f.Tokens.Items {
 				if t := &f.Tokens.Items[i]; !managed[t.ID] {

@@ -69,7 +69,7 @@ type Account struct {
 
 	Credential Credential
 	// Own tells whether a token is the one that this audit authenticates with;
-	// nil when nobody can tell.
+	// nil when nobody can tell. Nothing is concluded when it says so of several.
 	Own func(dbtcloud.ServiceToken) bool
 
 	// Locator is nil when no destinations are configured.

@@ -145,7 +145,13 @@ func TestOwnToken(t *testing.T) {
 	if got := coverage(t, run(t, audit.Auditor{}, unknown), 0, "auditor-token-legacy"); got.Outcome != audit.NotVisible {
 		t.Errorf("unknown: %+v", got)
 	}
-	r := run(t, audit.Auditor{}, aloneAccount)
+	several := seenAccount(seen())
+	several.Own = func(dbtcloud.ServiceToken) bool { return true }
+	r := run(t, audit.Auditor{}, several)
+	if got := coverage(t, r, 0, "auditor-token-legacy"); got.Outcome != audit.NotVisible || len(found(r, "auditor-token-legacy")) != 0 {
+		t.Errorf("several: %+v", got)
+	}
+	r = run(t, audit.Auditor{}, aloneAccount)
 	if !slices.Equal(found(r, "auditor-token-legacy"), []int64{5}) || !slices.Equal(found(r, "auditor-overprivileged"), []int64{5}) {
 		t.Errorf("alone: %+v", r.Findings)
 	}
@@ -177,6 +183,22 @@ func TestDestinationsThatDoNotTell(t *testing.T) {
 		}
 		if !slices.Equal(found(r, "service-token-unmanaged"), []int64{2}) {
 			t.Errorf("%s: unmanaged %v", name, found(r, "service-token-unmanaged"))
+		}
+	}
+	for name, test := range map[string]struct {
+		destination audit.Destination
+		outcome     audit.Outcome
+		found       []int64
+	}{
+		"unreadable": {audit.Destination{Ref: "x", For: 1, ByTemplate: true, Err: "sealed"}, audit.Failed, []int64{2}},
+		"unlabelled": {audit.Destination{Ref: "x", For: 1, ByTemplate: true, Unlabelled: true}, audit.Checked, []int64{2}},
+		"empty":      {audit.Destination{Ref: "x", For: 1, ByTemplate: true, Empty: true}, audit.Checked, []int64{1, 2}},
+	} {
+		a := seenAccount(seen())
+		a.Locator = locator{destinations: []audit.Destination{test.destination}}
+		r := run(t, audit.Auditor{}, a)
+		if got := coverage(t, r, 0, "service-token-unmanaged"); got.Outcome != test.outcome || !slices.Equal(found(r, "service-token-unmanaged"), test.found) {
+			t.Errorf("%s by the template: %+v, %v", name, got, found(r, "service-token-unmanaged"))
 		}
 	}
 	a := seenAccount(seen())

@@ -15,7 +15,7 @@ const summaryCut = "\n\n_The rest does not fit into a step summary._\n"
 // AppendStepSummary appends Markdown to the file that $GITHUB_STEP_SUMMARY names.
 // It is cut at a line's end when the step's summary would grow too large.
 func AppendStepSummary(path, markdown string) error {
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the step summary: %w", err)
 	}

@@ -1,7 +1,6 @@
 package rotate_test
 
 import (
-	"strings"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
@@ -136,5 +135,3 @@ func storeFaults() []fault {
 
 // late reports whether the fault lets something happen when the run may be over.
 func (f fault) late() bool { return f.reply.Fault == dbtcloudtest.TimeoutLate }
-
-func (f fault) signal() bool { return strings.HasPrefix(f.name, "SIGTERM") }

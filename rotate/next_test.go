@@ -108,6 +108,10 @@ func TestNext(t *testing.T) {
 		}), do: remove, token: 901},
 		"a failure before the store: remove": {s: observed(func(s *state) { s.replacements, s.run.failure = []replacement{made(901, 0, ours)}, "x" }), do: remove, token: 901},
 		"another run stored first: remove":   {s: stored(func(s *state) { s.replacements = append(s.replacements, made(902, 0, ours, checked)) }), do: remove, token: 902},
+		"another run stored a higher id: remove": {s: observed(func(s *state) {
+			s.destinations = []destination{held(ofReplacement, 902)}
+			s.replacements = []replacement{made(901, 0, ours, checked), made(902, 0)}
+		}), do: remove, token: 901},
 		"another run has the lower id: remove": {s: observed(func(s *state) {
 			s.replacements = []replacement{made(901, 0), made(902, 0, ours, checked)}
 			s.run.creates = 1
@@ -198,7 +202,7 @@ func TestNext(t *testing.T) {
 }
 
 func TestWait(t *testing.T) {
-	used := func(at time.Time) dbtcloud.Timestamp { return dbtcloud.At(at) }
+	used := dbtcloud.At
 	h := time.Hour
 	for name, c := range map[string]struct {
 		change func(*state)

@@ -58,7 +58,7 @@ func writeHTML(w io.Writer, r *audit.Report, _ Options) error {
 	}
 	hash := sha256.Sum256([]byte(pageStyle))
 	p := page{
-		Report: r, Style: template.CSS(pageStyle), Names: accountNames(r),
+		Report: r, Style: template.CSS(pageStyle), Names: accountNames(r), //nolint:gosec // the style is part of this program
 		Policy: fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", base64.StdEncoding.EncodeToString(hash[:])),
 		Ages:   ageChart(r), Grades: severityChart(r), Coverage: coverageChart(r), Found: foundText(r), Scope: accountsText(r),
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/tokenwarden/tokenwarden/audit/report"
 	"github.com/tokenwarden/tokenwarden/internal/config"
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
 type auditOptions struct {
@@ -87,7 +88,7 @@ func (a *app) audit(ctx context.Context, o auditOptions) error {
 		return err
 	}
 	err = out.write(func(w io.Writer) error {
-		return report.Write(w, o.format, r, report.Options{Color: o.output == "" && a.color(), Width: a.env.width})
+		return report.Write(w, o.format, r, report.Options{Color: o.output == "" && a.color(), Width: a.env.width, Version: version()})
 	})
 	if err != nil {
 		return err
@@ -134,22 +135,29 @@ func kindOf(c *account) audit.Credential {
 	return audit.UnknownCredential
 }
 
-// own tells which token the credential is, where the label beside it says so.
-// There is no request that tells.
+// own tells which token the credential is, where the label beside it says so,
+// and else by the uid. There is no request that tells.
 func (a *app) own(ctx context.Context, c *account) func(dbtcloud.ServiceToken) bool {
-	if !c.Token.Writable() {
-		return nil
+	if c.Token.Writable() {
+		if id := a.look(ctx, c.ID, c.Token).label.TokenID; id != 0 {
+			return func(t dbtcloud.ServiceToken) bool { return t.ID == id }
+		}
 	}
-	held := a.look(ctx, c.ID, c.Token)
-	if held.label.TokenID == 0 {
-		return nil
-	}
-	return func(t dbtcloud.ServiceToken) bool { return t.ID == held.label.TokenID }
+	return func(t dbtcloud.ServiceToken) bool { return hasUID(c.credential, t.UID) }
+}
+
+// hasUID tells whether a token's uid is the beginning of the value, after its
+// prefix (recorded). Fewer than six characters may agree by chance.
+func hasUID(value secrets.Value, uid string) bool {
+	const enough = 6
+	return len(uid) >= enough && strings.HasPrefix(strings.TrimPrefix(value.Reveal(), "dbtc_"), uid)
 }
 
 // policyOf is the audit's policy as the configuration states it.
 func policyOf(c config.Audit) audit.Policy {
-	p := audit.Policy{MaxAge: c.MaxAge, MaxAgeOf: c.MaxAgeByPermissionSet, UnusedFor: c.UnusedFor, Disable: c.Disable}
+	p := audit.Policy{
+		MaxAge: c.MaxAge, MaxAgeOf: c.MaxAgeByPermissionSet, UnusedFor: c.UnusedFor, Disable: c.Disable, Lookups: c.Lookups,
+	}
 	for _, s := range c.Suppress {
 		p.Suppress = append(p.Suppress, audit.Suppression{
 			Rule: s.Rule, Name: string(s.Name), Fingerprint: s.Fingerprint, Reason: s.Reason, Owner: s.Owner,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/rotate"
 )
 
 func (a *app) configCommand() *cli.Command {
@@ -86,11 +87,12 @@ func (a *app) firstConfiguration() (config.Config, error) {
 	return cfg, nil
 }
 
-// initAccount has an entry for each token with a finding that a rotation cures.
+// initAccount has an entry for each token with a finding. A replacement that is
+// under way is its old token's affair, and its name will not last.
 func initAccount(c config.Account, r *audit.Report) config.InitAccount {
 	account := config.InitAccount{Name: c.Name, ID: c.ID, Host: c.Host, Token: c.Token}
 	for _, f := range r.Findings {
-		if f.AccountID != c.ID || f.Resource.Type != audit.ResourceServiceToken ||
+		if _, _, flying := rotate.SplitName(f.Resource.Name); flying || f.AccountID != c.ID || f.Resource.Type != audit.ResourceServiceToken ||
 			slices.ContainsFunc(account.Tokens, func(t config.InitToken) bool { return t.ID == f.Resource.ID }) {
 			continue
 		}

@@ -180,7 +180,7 @@ func (l locator) Locate(ctx context.Context, active []audit.TokenName) ([]audit.
 
 // forAudit is what is held in the words of an audit.
 func (h held) forAudit(accountID int64, s config.Assignment) audit.Destination {
-	d := audit.Destination{Ref: h.ref.String(), For: s.Tokens[0].ID}
+	d := audit.Destination{Ref: h.ref.String(), For: s.Tokens[0].ID, ByTemplate: len(s.Entry.Destinations) == 0 && s.Entry.Line == 0}
 	switch {
 	case h.err != nil:
 		d.Err = h.err.Error()

@@ -44,13 +44,13 @@ func (r reader) account(n node, several bool) Account {
 	a := Account{
 		Line:              n.line,
 		Name:              f.need("name").text(),
-		ID:                f.need("id").whole(1, math.MaxInt64),
+		ID:                f.need("id").whole(math.MaxInt64),
 		Host:              readHost(f.get("host")),
 		RequestsPerMinute: DefaultRequestsPerMinute,
 	}
 	a.Token, _ = f.need("token").ref()
 	if rate := f.get("requests_per_minute"); !rate.absent() {
-		a.RequestsPerMinute = int(rate.whole(1, maxRequestsPerMinute))
+		a.RequestsPerMinute = int(rate.whole(maxRequestsPerMinute))
 	}
 	title := "account " + quote(a.Name)
 	if a.Name != "" {
@@ -101,7 +101,7 @@ func (r reader) entry(n node, account, label string) Entry {
 	f := n.fields("name", "id", "destinations", "after_store", "rotate", "reason")
 	f.exactlyOne("name", "id")
 	name, id := f.get("name"), f.get("id")
-	e := Entry{Line: n.line, Name: name.text(), ID: id.whole(1, math.MaxInt64)}
+	e := Entry{Line: n.line, Name: name.text(), ID: id.whole(math.MaxInt64)}
 	title := "token " + quote(e.Name) + " of account " + quote(label)
 	if e.ID != 0 {
 		title = "token " + strconv.FormatInt(e.ID, 10) + " of account " + quote(label)

@@ -57,6 +57,7 @@ type Audit struct {
 	MaxAgeByPermissionSet map[string]time.Duration
 	UnusedFor             time.Duration
 	Disable               []string // rules that are not run
+	Lookups               int      // requests per account beyond its lists, at least 1
 	Suppress              []Suppression
 
 	rules []ruleUse
@@ -122,7 +123,7 @@ const maxRequestsPerMinute = 5000
 // a legacy token, which is high, makes the audit exit 1.
 func Default() Config {
 	return Config{
-		Audit:  Audit{FailOn: "medium", UnusedFor: 90 * day},
+		Audit:  Audit{FailOn: "medium", UnusedFor: 90 * day, Lookups: 50},
 		Rotate: Rotate{Overlap: 24 * time.Hour, Quiet: 24 * time.Hour, Max: 5, OrphanMinAge: 10 * time.Minute},
 		Notify: Notify{Remind: 7 * day},
 	}

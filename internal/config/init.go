@@ -79,7 +79,7 @@ func initTokens(b *bytes.Buffer, tokens []InitToken) {
 	b.WriteString("    tokens:\n")
 	for _, t := range tokens {
 		if t.Note != "" {
-			fmt.Fprintf(b, "      # %s\n", strings.Trim(strconv.Quote(t.Note), `"`))
+			fmt.Fprintf(b, "      # %s\n", comment(t.Note))
 		}
 		// A name survives rotation; the id is for where the name does not tell.
 		if t.Ambiguous || carriers[t.Name] > 1 || t.Name == "" || tokenValue.MatchString(t.Name) {
@@ -93,6 +93,20 @@ func initTokens(b *bytes.Buffer, tokens []InitToken) {
 		}
 		b.WriteString("        destinations: [] # fill in, for example [vault://secret/dbt/airflow#token]\n")
 	}
+}
+
+// comment keeps a text on its line: what is not a printable character is
+// escaped, and everything else reads as it was written.
+func comment(s string) string {
+	var b strings.Builder
+	for _, r := range tokenValue.ReplaceAllString(s, "[a token's value]") {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+	}
+	return b.String()
 }
 
 // scalar writes a YAML string. The escapes of strconv.Quote are a part of those

@@ -59,11 +59,14 @@ func TestInitRoundTrip(t *testing.T) {
 func TestInitByID(t *testing.T) {
 	var out bytes.Buffer
 	err := Init(&out, []InitAccount{{Name: "a", ID: 1, Host: DefaultHost, Tokens: []InitToken{
-		{ID: 1, Name: "twice"}, {ID: 2, Name: "twice"}, {ID: 3, Name: "same as another", Ambiguous: true}, {ID: 4}, {ID: 5, Name: leaked},
-		{ID: 6, Name: "once"}, {ID: 7, Name: "tf", Never: "Terraform: it's # managed"},
+		{ID: 1, Name: "twice"}, {ID: 2, Name: "twice"}, {ID: 3, Name: "same as another", Ambiguous: true}, {ID: 4}, {ID: 5, Name: leaked, Note: "named " + leaked},
+		{ID: 6, Name: "once", Note: "created \"long\" ago\n- name: x"}, {ID: 7, Name: "tf", Never: "Terraform: it's # managed"},
 	}}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `# created "long" ago\n- name: x`+"\n") {
+		t.Errorf("a comment is hard to read, or left its line:\n%s", out.String())
 	}
 	if strings.Contains(out.String(), leaked) {
 		t.Error("a token's value was written")

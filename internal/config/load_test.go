@@ -87,6 +87,7 @@ func TestLoadFullExample(t *testing.T) {
 		{"max_age", c.Audit.MaxAge, 365 * 24 * time.Hour},
 		{"per set", c.Audit.MaxAgeByPermissionSet, map[string]time.Duration{"account_admin": 90 * 24 * time.Hour}},
 		{"unused_for", c.Audit.UnusedFor, 90 * 24 * time.Hour},
+		{"lookups", c.Audit.Lookups, 50},
 		{"disable", c.Audit.Disable, []string{"service-token-duplicate-name"}},
 		{"suppress", c.Audit.Suppress, []Suppression{{Rule: "service-token-overprivileged", Name: "Terraform *",
 			Reason: "it creates projects", Owner: "platform team", Expires: expires, Line: c.Audit.Suppress[0].Line}}},

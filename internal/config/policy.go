@@ -37,12 +37,15 @@ func (c Config) CheckRules(known []string) error {
 }
 
 func readAudit(n node, a Audit) Audit {
-	f := n.fields("fail_on", "max_age", "max_age_by_permission_set", "unused_for", "disable", "suppress")
+	f := n.fields("fail_on", "max_age", "max_age_by_permission_set", "unused_for", "lookups", "disable", "suppress")
 	if on := f.get("fail_on"); !on.absent() {
 		a.FailOn = on.oneOf(severities...)
 	}
 	f.get("max_age").duration(&a.MaxAge, 1)
 	f.get("unused_for").duration(&a.UnusedFor, 1)
+	if most := f.get("lookups"); !most.absent() {
+		a.Lookups = int(most.whole(1, math.MaxInt32))
+	}
 	for _, p := range f.get("max_age_by_permission_set").pairs() {
 		var age time.Duration
 		if p.absent() {
@@ -104,7 +107,7 @@ func readRotate(n node, r Rotate) Rotate {
 	f.get("quiet").duration(&r.Quiet, 0)
 	f.get("orphan_min_age").duration(&r.OrphanMinAge, 0)
 	if most := f.get("max"); !most.absent() {
-		r.Max = int(most.whole(1, math.MaxInt32))
+		r.Max = int(most.whole(math.MaxInt32))
 	}
 	return r
 }

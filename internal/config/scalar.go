@@ -54,8 +54,8 @@ func (n node) texts() []string {
 	return all
 }
 
-// whole reads an integer from low to high, written in decimal.
-func (n node) whole(low, high int64) int64 {
+// whole reads an integer from 1 to high, written in decimal.
+func (n node) whole(high int64) int64 {
 	if n.absent() {
 		return 0
 	}
@@ -65,8 +65,8 @@ func (n node) whole(low, high int64) int64 {
 		return 0
 	}
 	i, err := strconv.ParseInt(v.Token.Value, 10, 64)
-	if err != nil || i < low || i > high {
-		n.problem("expected a whole number from %d to %d", low, high)
+	if err != nil || i < 1 || i > high {
+		n.problem("expected a whole number from 1 to %d", high)
 		return 0
 	}
 	return i
@@ -77,7 +77,7 @@ func (n node) duration(d *time.Duration, low time.Duration) {
 	if n.absent() {
 		return
 	}
-	text := ""
+	var text string
 	if v, ok := n.ast.(*ast.IntegerNode); ok {
 		text = v.Token.Value // 0 needs no unit
 	} else if text, ok = n.maybeText("a duration such as 24h or 90d"); !ok {

@@ -15,7 +15,7 @@ func (a *Account) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	id, err := o.id()
-	*a = Account{ID: id, Name: o.text("name"), State: o.state("state"), Plan: o.text("plan"), Locked: o.is("locked")}
+	*a = Account{ID: id, Name: o.text("name"), State: o.state(), Plan: o.text("plan"), Locked: o.is("locked")}
 	return err
 }
 

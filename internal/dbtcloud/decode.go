@@ -60,7 +60,7 @@ func (o *object) integer(name string) int64 {
 	return v
 }
 
-func (o *object) state(name string) State { return State(o.integer(name)) }
+func (o *object) state() State { return State(o.integer("state")) }
 
 // text reads a string; a bare number is taken as written.
 func (o *object) text(name string) string {

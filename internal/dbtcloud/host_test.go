@@ -36,7 +36,7 @@ func TestHostIsRefused(t *testing.T) {
 		"https://user:hunter2@ab123.us1.dbt.com", "https://hunter2@ab123.us1.dbt.com", "http://localhost@evil.com",
 		"https://ab123.us1.dbt.com?token=hunter2", "https://ab123.us1.dbt.com/#hunter2", "https://ab123.us1.dbt.com/?",
 		"https://ab123.us1.dbt.com/api/hunter2", "https://ab123.us1.dbt.com/deploy/1/projects",
-		"https://hunter2\x1b[31m.dbt.com", "https://hun‮ter2.dbt.com", "https://a b.dbt.com",
+		"https://hunter2\x1b[31m.dbt.com", "https://hun\u202eter2.dbt.com", "https://a b.dbt.com",
 	} {
 		_, err := New(Config{Host: in, AccountID: 1})
 		if !errors.Is(err, ErrHost) {

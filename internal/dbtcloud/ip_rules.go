@@ -20,7 +20,7 @@ func (r *IPRule) UnmarshalJSON(b []byte) error {
 		ID:                      id,
 		Name:                    o.text("name"),
 		Type:                    int(o.integer("type")),
-		State:                   o.state("state"),
+		State:                   o.state(),
 		RuleSetEnabled:          o.is("rule_set_enabled"),
 		EnabledForServiceTokens: o.flag("enabled_for_service_tokens"),
 		Description:             o.text("description"),
@@ -38,7 +38,7 @@ func (c *CIDR) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*c = CIDR{
-		ID: o.integer("id"), CIDR: o.text("cidr"), CIDRIPv6: o.text("cidr_ipv6"), State: o.state("state"), Enabled: o.is("enabled"),
+		ID: o.integer("id"), CIDR: o.text("cidr"), CIDRIPv6: o.text("cidr_ipv6"), State: o.state(), Enabled: o.is("enabled"),
 	}
 	return nil
 }

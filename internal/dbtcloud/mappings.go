@@ -25,7 +25,7 @@ func (m *Mapping) UnmarshalJSON(b []byte) error {
 		ProjectID:      o.integer("project_id"),
 		CredentialID:   o.integer("semantic_layer_credentials_id"),
 		ServiceTokenID: o.integer("service_token_id"),
-		State:          o.state("state"),
+		State:          o.state(),
 	}
 	if m.ProjectID <= 0 || m.CredentialID <= 0 || m.ServiceTokenID <= 0 || len(o.unread) > 0 {
 		return fmt.Errorf("%w (unreadable: %q)", errMapping, o.unread)

@@ -26,7 +26,7 @@ func (g *Grant) UnmarshalJSON(b []byte) error {
 		AccountID:      o.integer("account_id"),
 		ServiceTokenID: o.integer("service_token_id"),
 		PermissionSet:  o.text("permission_set"),
-		State:          o.state("state"),
+		State:          o.state(),
 	}
 	if o.has("project_id") {
 		project := o.integer("project_id")

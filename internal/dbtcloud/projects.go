@@ -9,7 +9,7 @@ func (p *Project) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	id, err := o.id()
-	*p = Project{ID: id, Name: o.text("name"), State: o.state("state")}
+	*p = Project{ID: id, Name: o.text("name"), State: o.state()}
 	return err
 }
 

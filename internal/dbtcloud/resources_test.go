@@ -184,3 +184,29 @@ func TestSCIMTokens(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// No audit needs the audit log. Its reply is the longest list that was recorded,
+// and is read like every other one.
+func TestRecordedListIsRead(t *testing.T) {
+	type event struct {
+		ID        int64     `json:"id"`
+		State     State     `json:"state"`
+		LoggedAt  Timestamp `json:"logged_at"`
+		CreatedAt Timestamp `json:"created_at"`
+	}
+	transport := answers(response(200, recorded(t, "audit_log_get_response.json")), ok(`[]`))
+	client := newTestClient(t, transport)
+	n := 0
+	list := listing[event]{op: "listing events", path: client.accountPath("audit-logs/"), id: func(e event) int64 { return e.ID }}
+	pass, err := each(context.Background(), client, list, func(e event) error {
+		n++
+		if e.State != Active || !e.LoggedAt.Known() || !e.CreatedAt.Known() {
+			t.Errorf("%+v", e)
+		}
+		return nil
+	})
+	t.Logf("%d events, %+v", n, pass)
+	if err != nil || n == 0 || pass.Read != n {
+		t.Errorf("%d events, %+v, %v", n, pass, err)
+	}
+}

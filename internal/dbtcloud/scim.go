@@ -10,7 +10,7 @@ func (t *SCIMToken) UnmarshalJSON(b []byte) error {
 	}
 	id, err := o.id()
 	*t = SCIMToken{
-		ID: id, Name: o.text("name"), State: o.state("state"), CreatedAt: o.date("created_at"), LastUsed: o.date("last_used"),
+		ID: id, Name: o.text("name"), State: o.state(), CreatedAt: o.date("created_at"), LastUsed: o.date("last_used"),
 	}
 	return err
 }

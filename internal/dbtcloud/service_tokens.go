@@ -37,7 +37,7 @@ func (t *ServiceToken) UnmarshalJSON(b []byte) error {
 		AccountID:    o.integer("account_id"),
 		UID:          o.text("uid"),
 		Name:         o.text("name"),
-		State:        o.state("state"),
+		State:        o.state(),
 		CreatedAt:    o.date("created_at"),
 		UpdatedAt:    o.date("updated_at"),
 		LastUsed:     o.date("last_used"),

@@ -19,7 +19,7 @@ func (u *User) UnmarshalJSON(b []byte) error {
 		FirstName:        o.text("first_name"),
 		LastName:         o.text("last_name"),
 		IsActive:         o.flag("is_active"),
-		State:            o.state("state"),
+		State:            o.state(),
 		LastLogin:        o.date("last_login"),
 		APITokenLastUsed: o.date("apitoken_last_used"),
 	}
@@ -49,7 +49,7 @@ func (p *PersonalAccessToken) UnmarshalJSON(b []byte) error {
 		ID:        id,
 		UserID:    o.integer("user_id"),
 		Name:      o.text("name"),
-		State:     o.state("state"),
+		State:     o.state(),
 		Type:      int(o.integer("type")),
 		CreatedAt: o.date("created_at"),
 		LastUsed:  o.date("last_used"),

@@ -82,11 +82,11 @@ func (r Run) collect(lastSuccess time.Time) (*prometheus.Registry, error) {
 	seen := map[string]bool{}
 	for _, a := range r.Accounts {
 		ids := []string{valid(a.Name), strconv.FormatInt(a.ID, 10)}
-		if key := strings.Join(ids, "\x00"); seen[key] {
+		key := strings.Join(ids, "\x00")
+		if seen[key] {
 			return nil, fmt.Errorf("account %q comes twice", a.Name)
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		with := func(more ...string) []string { return append(ids[:2:2], more...) }
 		for _, f := range a.Findings {
 			findings.WithLabelValues(with(f.Rule, f.Severity)...).Add(float64(f.Count))

@@ -139,7 +139,7 @@ func save(file string, doc *document, id *identity, replacing func()) error {
 	if err != nil {
 		return cause(err, secrets.ErrNotWritable)
 	}
-	defer pending.Cleanup()
+	defer func() { _ = pending.Cleanup() }() // nothing is left to remove after a replace
 	if _, err := pending.Write(sealed.Bytes()); err != nil {
 		return cause(err, secrets.ErrNotWritable)
 	}

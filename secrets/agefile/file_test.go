@@ -17,7 +17,7 @@ import (
 )
 
 // each calls every method that must fail alike.
-func each(s *Store, ctx context.Context, ref secrets.Ref) map[string]error {
+func each(ctx context.Context, s *Store, ref secrets.Ref) map[string]error {
 	_, read := s.Read(ctx, ref)
 	_, write := s.Write(ctx, ref, secrets.Write{Value: secrets.NewValue("dbtc_new")})
 	label := s.Label(ctx, ref, secrets.Labels{"0123456789abcdef": {TokenID: 1, AccountID: 1}}, nil)
@@ -60,7 +60,7 @@ func TestDamagedFilesAreNeverOverwritten(t *testing.T) {
 			if err := os.WriteFile(path, content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			for call, err := range each(s, t.Context(), ageRef(path, "k")) {
+			for call, err := range each(t.Context(), s, ageRef(path, "k")) {
 				if !errors.Is(err, secrets.ErrRefused) || !strings.Contains(err.Error(), "left as it is") {
 					t.Errorf("%s: %v, want ErrRefused", call, err)
 				} else if strings.Contains(err.Error(), "dbtc_") || strings.Contains(err.Error(), "99887766") {
@@ -132,7 +132,7 @@ func TestReferencesThatCannotBeUsed(t *testing.T) {
 		"dangling link":  {ageRef(dir+"/dangling.age", "k"), secrets.ErrUnavailable, "link to nothing"},
 		"fifo":           {ageRef(dir+"/fifo.age", "k"), secrets.ErrRefused, "not a regular file"},
 	} {
-		for call, err := range each(s, t.Context(), c.ref) {
+		for call, err := range each(t.Context(), s, c.ref) {
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%s: %s: %v, want %v with %q", name, call, err, c.want, c.text)
 			}

@@ -106,7 +106,7 @@ func TestIdentitiesThatCannotBeUsed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for call, err := range each(s, t.Context(), ref) {
+			for call, err := range each(t.Context(), s, ref) {
 				if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), path) {
 					t.Errorf("%s: %v, want %v with %q and the path", call, err, c.want, c.text)
 				} else if strings.Contains(err.Error(), "QQQ") || strings.Contains(err.Error(), "dbtc_") {

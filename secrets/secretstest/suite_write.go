@@ -189,12 +189,12 @@ func testRace(s *suite, exists bool) {
 			case <-time.After(time.Millisecond): // leaves the processor to the writers
 			}
 			c, err := s.Store.Read(s.ctx, ref)
-			if got := c.Value.Reveal(); err != nil || got != last && last != before {
+			got := c.Value.Reveal()
+			if err != nil || got != last && last != before {
 				watched <- "a reader saw a second change, or: " + errorText(err)
 				return
-			} else {
-				last = got
 			}
+			last = got
 		}
 	}()
 	close(start)

@@ -113,14 +113,12 @@ type GitHubActions struct {
 
 // JWT is a Source.
 func (g GitHubActions) JWT(ctx context.Context) (secrets.Value, error) {
-	fail := func(err error) (secrets.Value, error) {
-		return secrets.Value{}, fmt.Errorf("getting the job's identity from GitHub Actions: %w", err)
-	}
+	fail := func(err error) error { return fmt.Errorf("getting the job's identity from GitHub Actions: %w", err) }
 	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.URL, nil)
 	if err != nil {
-		return fail(errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is no address"))
+		return secrets.Value{}, fail(errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is no address"))
 	}
 	if g.Audience != "" {
 		query := req.URL.Query()
@@ -131,18 +129,18 @@ func (g GitHubActions) JWT(ctx context.Context) (secrets.Value, error) {
 	req.Header.Set("User-Agent", "tokenwarden")
 	resp, err := (&http.Client{Transport: g.Transport}).Do(req)
 	if err != nil {
-		return fail(errors.New("it does not answer"))
+		return secrets.Value{}, fail(errors.New("it does not answer"))
 	}
 	defer resp.Body.Close()
 	var answer struct {
 		Value string `json:"value"`
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fail(fmt.Errorf("it answered with status %d", resp.StatusCode))
+		return secrets.Value{}, fail(fmt.Errorf("it answered with status %d", resp.StatusCode))
 	}
 	err = json.NewDecoder(http.MaxBytesReader(nil, resp.Body, 64<<10)).Decode(&answer)
 	if err != nil || answer.Value == "" {
-		return fail(errors.New("its answer holds no token"))
+		return secrets.Value{}, fail(errors.New("its answer holds no token"))
 	}
 	return secrets.NewValue(answer.Value), nil
 }

@@ -187,7 +187,8 @@ func checkFields(d *json.Decoder, t reflect.Type, place string) error {
 	}
 	seen := map[string]bool{}
 	for i := 0; d.More(); i++ {
-		inner, at := t, fmt.Sprintf("%s[%d]", place, i)
+		var inner reflect.Type
+		at := fmt.Sprintf("%s[%d]", place, i)
 		if t.Kind() == reflect.Slice {
 			inner = t.Elem()
 		} else {

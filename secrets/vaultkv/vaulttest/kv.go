@@ -69,7 +69,8 @@ func (c *call) serveKV(m *mount, mountName, path string) answer {
 	if name == "" {
 		return fail(http.StatusNotFound, "no handler for route \""+c.path+"\". route entry not found.")
 	}
-	a, changed := answer{}, false
+	var a answer
+	changed := false
 	switch kind + " " + c.op {
 	case "data read":
 		return c.readData(m.secrets[name])
