@@ -44,7 +44,7 @@ func readAudit(n node, a Audit) Audit {
 	f.get("max_age").duration(&a.MaxAge, 1)
 	f.get("unused_for").duration(&a.UnusedFor, 1)
 	if most := f.get("lookups"); !most.absent() {
-		a.Lookups = int(most.whole(1, math.MaxInt32))
+		a.Lookups = int(most.whole(math.MaxInt32))
 	}
 	for _, p := range f.get("max_age_by_permission_set").pairs() {
 		var age time.Duration

@@ -205,7 +205,6 @@ func TestRecordedListIsRead(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("%d events, %+v", n, pass)
 	if err != nil || n == 0 || pass.Read != n {
 		t.Errorf("%d events, %+v, %v", n, pass, err)
 	}
