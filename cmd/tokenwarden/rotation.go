@@ -83,6 +83,19 @@ func (a *app) surveys(ctx context.Context, cfg config.Config) (all []*account, f
 	return all, failures, nil
 }
 
+// unread is the outcome for the token that was asked for, when the only account
+// that it can be in was not read; nil when there are several.
+func (a *app) unread(cfg config.Config, o rotateOptions, why error) *rotation {
+	selected := slices.DeleteFunc(slices.Clone(cfg.Accounts), func(c config.Account) bool { return !a.selected(c.Name) })
+	if len(selected) != 1 {
+		return nil
+	}
+	r := &rotation{account: &account{Account: selected[0]}, name: o.name, request: rotate.Request{TokenID: o.tokenID}}
+	failed := r.failed(why)
+	r.decided = &failed
+	return r
+}
+
 func (a *app) survey(ctx context.Context, c *account) error {
 	if c.err != nil {
 		return c.err
@@ -126,6 +139,9 @@ func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([
 		return rotations, append(failures, unread...), err
 	}
 	if len(failures) > 0 {
+		if r := a.unread(cfg, o, failures[0]); r != nil {
+			return []*rotation{r}, nil, nil
+		}
 		return nil, failures, nil // nobody can tell whether the token is in the account that was not read
 	}
 	r, err := a.find(all, o)
