@@ -81,7 +81,8 @@ func (m *model) runAgain() {
 		m.pass(25 * time.Hour)
 		m.consume()
 		for _, id := range m.inFlight() {
-			m.oneRun(id)
+			r := m.oneRun(id).result
+			m.cut[id] = r.Status == rotate.Refused && m.justified(r.Error)
 		}
 		m.last = m.oneRun(m.target)
 		if s := m.last.result.Status; len(m.inFlight()) == 0 && (s == rotate.Rotated || s == rotate.Unchanged) {
@@ -147,12 +148,9 @@ func (m *model) settled(p *modelProcess) {
 }
 
 // forAPerson reports whether a token that is left over is one that only a person
-// may delete, or waits for one that is: nothing is dropped until then.
+// may delete.
 func (m *model) forAPerson(t dbtcloudtest.Token) bool {
-	old := m.made[t.ID].replaces
-	return m.meddled(t.ID) || m.why["renamed"] || m.cut[old] || slices.ContainsFunc(m.active(), func(o dbtcloudtest.Token) bool {
-		return m.provedLate[o.ID] && m.made[o.ID].replaces == old
-	})
+	return m.meddled(t.ID) || m.why["renamed"] || m.cut[m.made[t.ID].replaces]
 }
 
 // tally counts how the traces ended, so that one sees that they get somewhere.

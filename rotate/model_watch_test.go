@@ -94,8 +94,7 @@ func (m *model) observe(e dbtcloudtest.Event) {
 	switch e.Request.Operation {
 	case "accounts":
 		if t, _ := e.View.Token(e.Request.TokenID); m.made[t.ID].replaces != 0 && !m.stored[t.Value] && m.serverNow().Sub(m.made[t.ID].born) > 2*time.Minute {
-			m.provedLate[t.ID] = true // by contract, a use after the first two minutes keeps an orphan alive
-			m.why["a late proof"] = true
+			m.why["a late proof"] = true // by contract, a use after the first two minutes keeps an orphan alive
 		}
 	case "create-token":
 		if e.Request.Status == http.StatusCreated {
@@ -238,6 +237,19 @@ type written struct {
 	overlap time.Duration
 }
 
+// relabelled is what a label that another run writes later makes of it: that run
+// may have stood still while the clock jumped, and writes what it was last told;
+// and its flags may be shorter.
+func (w written) relabelled(p *modelProcess) written {
+	if p.toldAt.Before(w.at) {
+		w.at = p.toldAt
+	}
+	if w.overlap = min(w.overlap, p.opts.Overlap); p.opts.Now {
+		w.overlap = 0
+	}
+	return w
+}
+
 // overwritten is G7: what a write replaces is the old token's value, or that of
 // one of its replacements, or nothing; or a person said that it was.
 func (m *model) overwritten(p *modelProcess, ref secrets.Ref, before secrets.Value) {
@@ -251,10 +263,8 @@ func (m *model) overwritten(p *modelProcess, ref secrets.Ref, before secrets.Val
 // labelled is the first of the five rules: a label says whose value it is, and
 // says the truth, unless a person told us otherwise.
 func (m *model) labelled(p *modelProcess, c secretstest.Change) {
-	// A run that stood still while the clock jumped writes what it was last told.
-	if w, ok := m.writtenAt[c.Ref]; ok && p != nil && p.toldAt.Before(w.at) {
-		w.at = p.toldAt
-		m.writtenAt[c.Ref] = w
+	if w, ok := m.writtenAt[c.Ref]; ok && p != nil {
+		m.writtenAt[c.Ref] = w.relabelled(p)
 	}
 	for fp, l := range c.Labels {
 		if owner := m.fingerprints[fp]; owner == l.TokenID || m.adopted[fp] {

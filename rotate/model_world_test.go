@@ -57,7 +57,6 @@ type model struct {
 	adopted      map[secrets.Fingerprint]bool // a person said, wrongly, whose it is
 	dying        bool
 	cut          map[int64]bool  // tokens whose rotations a person broke off: what comes late of them is for a person
-	provedLate   map[int64]bool  // tokens whose makers used them late
 	why          map[string]bool // what people did that a refusal may be about
 	violations   []string
 }
@@ -105,7 +104,7 @@ func newModel(t *rapid.T, places ...string) *model {
 		senders: map[string]*modelProcess{}, changedAt: map[fact]int{}, owners: map[string]int64{},
 		fingerprints: map[secrets.Fingerprint]int64{}, made: map[int64]made{}, held: map[secrets.Ref]secrets.Value{},
 		labels: map[secrets.Ref]secrets.Labels{}, good: map[secrets.Ref]goodness{}, writtenAt: map[secrets.Ref]written{},
-		adopted: map[secrets.Fingerprint]bool{}, why: map[string]bool{}, cut: map[int64]bool{}, provedLate: map[int64]bool{}, stored: map[string]bool{},
+		adopted: map[secrets.Fingerprint]bool{}, why: map[string]bool{}, cut: map[int64]bool{}, stored: map[string]bool{},
 	}
 	grants, mappings := rightsOf("as before")
 	used := fmt.Sprintf("%q", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339))
