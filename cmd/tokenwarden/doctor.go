@@ -148,20 +148,21 @@ func (a *app) seen(add func(what, state, format string, args ...any), what, othe
 }
 
 // mayRotate says what is known about that: no request tells which permissions a
-// credential has, so only its prefix and its label do.
+// credential has, so only its prefix, and its label or uid do.
 func (a *app) mayRotate(ctx context.Context, c *account, p population) (state, detail string) {
 	if kindOf(c) == audit.PersonalCredential {
 		return stateLimited, "no: a personal access token cannot create service tokens; an audit can do with it"
 	}
-	if own := a.own(ctx, c); own != nil {
-		for _, t := range p.tokens {
-			if !own(t) {
-				continue
-			}
-			for _, g := range t.Grants {
-				if g.State != dbtcloud.Deleted && (g.PermissionSet == "account_admin" || g.PermissionSet == "owner") {
-					return stateOK, fmt.Sprintf("yes: by its label the credential is token %d, which has %s", t.ID, g.PermissionSet)
-				}
+	own, isOwn := []dbtcloud.ServiceToken{}, a.own(ctx, c)
+	for _, t := range p.tokens {
+		if isOwn(t) {
+			own = append(own, t)
+		}
+	}
+	if len(own) == 1 {
+		for _, g := range own[0].Grants {
+			if g.State != dbtcloud.Deleted && (g.PermissionSet == "account_admin" || g.PermissionSet == "owner") {
+				return stateOK, fmt.Sprintf("yes: by its label or uid the credential is token %d, which has %s", own[0].ID, g.PermissionSet)
 			}
 		}
 	}

@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": cmdSim, "exits": cmdExits, "fault": cmdFault, "token": cmdToken, "holds": cmdHolds,
-			"marker": cmdMarker, "human": cmdHuman, "requests": cmdRequests, "envsubst": cmdEnvsubst, "vault": cmdVault, "hang": cmdHang,
+			"marker": cmdMarker, "human": cmdHuman, "requests": cmdRequests, "envsubst": cmdEnvsubst, "vault": cmdVault, "hang": cmdHang, "day": cmdDay,
 		},
 	})
 }
@@ -201,6 +201,13 @@ func cmdFault(ts *testscript.TestScript, _ bool, args []string) {
 		rules = append(rules, r)
 	}
 	s.sim.Plan(rules...)
+}
+
+// cmdDay sets a variable to the date in so many days.
+func cmdDay(ts *testscript.TestScript, _ bool, args []string) {
+	days, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly))
 }
 
 // cmdHang lets an operation go unanswered.
