@@ -2,7 +2,6 @@ package rotate_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -208,14 +207,6 @@ func (p *modelProcess) outcome() string {
 	case rotate.Refused, rotate.Failed:
 	}
 	return fmt.Sprintf("%s: %s", r.Status, r.Error)
-}
-
-func (p *modelProcess) steps() string {
-	text, err := json.Marshal(p.result.Steps)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
 }
 
 // modelTransport takes a process's requests to the simulator.
