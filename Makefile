@@ -46,6 +46,10 @@ matrix: ## play PAIRS (2000) pairs of faults from a SEED, and kill, stop and fre
 	MATRIX_PAIRS=$(PAIRS) MATRIX_SEED=$(SEED) go test -count=1 -v -tags matrix -timeout 30m -run '^TestMatrix(Pairs|Processes)$$' ./rotate | \
 		awk '/^ *--- PASS|^=== / {next} {print} /^ok/ {passed = 1} END {exit !passed}'
 
+.PHONY: mutants
+mutants: ## take the guards of a rotation away one at a time: a named test has to fail each time
+	@.ci/mutants
+
 .PHONY: docs
 docs: ## write the documents that are made from the code
 	UPDATE_DOCS=1 go test -count=1 -run Current ./audit/report ./cmd/tokenwarden

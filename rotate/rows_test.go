@@ -160,6 +160,11 @@ func TestRows(t *testing.T) {
 		w.sim.Plan()
 		w.finished(w.must(rotate.Rotated, w.rotate(now())))
 	})
+	row(t, "a single 404 for the old token is not 'gone'", func(t *testing.T, w *world) {
+		w.must(rotate.Pending, w.rotate(defaults()))
+		w.sim.Plan(dbtcloudtest.Rule{Operation: "get-token", Nth: 1, Fault: dbtcloudtest.StatusBefore, Status: 404})
+		w.finished(w.must(rotate.Rotated, w.rotate(now())))
+	})
 	row(t, "a hand-made rollback during the overlap is written over", func(t *testing.T, w *world) {
 		first := w.must(rotate.Pending, w.rotate(defaults()))
 		w.memory.Rollback(w.refs[0])
