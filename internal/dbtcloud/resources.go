@@ -21,7 +21,7 @@ const (
 type ServiceToken struct {
 	ID        int64     `json:"id"`
 	AccountID int64     `json:"account_id"`
-	UID       string    `json:"uid"` // the token's first characters after the prefix (recorded): never print it
+	UID       string    `json:"uid"` // "part of the token" (provider); one public example shows its first characters after the prefix, which is not certain: never print it
 	Name      string    `json:"name"`
 	State     State     `json:"state"`
 	CreatedAt Timestamp `json:"created_at"`

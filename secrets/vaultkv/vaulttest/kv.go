@@ -70,7 +70,7 @@ func (c *call) serveKV(m *mount, mountName, path string) answer {
 		return fail(http.StatusNotFound, "no handler for route \""+c.path+"\". route entry not found.")
 	}
 	var a answer
-	changed := false
+	var changed bool
 	switch kind + " " + c.op {
 	case "data read":
 		return c.readData(m.secrets[name])
