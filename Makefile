@@ -42,8 +42,8 @@ PAIRS = 2000
 SEED = $(shell date +%s)
 
 .PHONY: matrix
-matrix: ## play PAIRS (2000) pairs of faults from a SEED, and kill, stop and freeze real processes at each of their calls
-	MATRIX_PAIRS=$(PAIRS) MATRIX_SEED=$(SEED) go test -count=1 -v -tags matrix -timeout 30m -run '^TestMatrix(Pairs|Processes)$$' ./rotate | \
+matrix: ## play PAIRS (2000) pairs of faults from a SEED, and kill, stop, freeze and race real processes
+	MATRIX_PAIRS=$(PAIRS) MATRIX_SEED=$(SEED) go test -count=1 -v -tags matrix -timeout 30m -run '^TestMatrix(Pairs|Processes|Rivals)$$' ./rotate | \
 		awk '/^ *--- PASS|^=== / {next} {print} /^ok/ {passed = 1} END {exit !passed}'
 
 .PHONY: mutants

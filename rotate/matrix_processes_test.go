@@ -50,13 +50,19 @@ func blows() []blow {
 	}
 }
 
-// TestMatrixProcesses is the matrix with real processes: the program itself,
-// one simulator on loopback, and real signals at each of its calls.
-func TestMatrixProcesses(t *testing.T) {
+// built is the program itself.
+func built(t *testing.T) string {
 	binary := filepath.Join(t.TempDir(), "tokenwarden")
 	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/tokenwarden").CombinedOutput(); err != nil {
 		t.Fatalf("building the program: %v\n%s", err, out)
 	}
+	return binary
+}
+
+// TestMatrixProcesses is the matrix with real processes: the program itself,
+// one simulator on loopback, and real signals at each of its calls.
+func TestMatrixProcesses(t *testing.T) {
+	binary := built(t)
 	var ran, retried atomic.Int64
 	lanes := make(chan struct{}, 12)
 	t.Run("cells", func(t *testing.T) {
@@ -150,14 +156,7 @@ func (e *estate) run(h *hit) (p program) {
 	}
 	ctx, cancel := context.WithTimeout(e.t.Context(), 90*time.Second)
 	defer cancel()
-	args := []string{"rotate", "--token-id", "777", "--yes", "--now", "--orphan-min-age", minAge.String(), "--format", "json", "--verbose", "--evidence", e.evidence}
-	for _, ref := range e.refs {
-		args = append(args, "--to", ref.String())
-	}
-	cmd := exec.CommandContext(ctx, e.binary, args...)
-	cmd.Env = e.env
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd := e.command(ctx)
 	started := make(chan struct{})
 	var once sync.Once
 	strike := func() {
@@ -191,40 +190,64 @@ func (e *estate) run(h *hit) (p program) {
 		timer := time.AfterFunc(h.killAfter, strike)
 		defer timer.Stop()
 	}
-	err := cmd.Wait()
-	p.took = time.Since(began)
+	e.wait(cmd, &p)
+	p.took, p.calls = time.Since(began), log.made()
 	e.calls.CompareAndSwap(log, outer)
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		e.t.Fatal(err)
-	}
-	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	p.code, p.killed, p.calls = cmd.ProcessState.ExitCode(), status.Signaled(), log.made()
 	if h != nil && h.killAfter > 0 {
 		p.struck = p.killed
-	}
-	evidence, _ := os.ReadFile(e.evidence) // none is no secret
-	said := stdout.String() + stderr.String() + string(evidence)
-	if ids := e.watch.Secrets(said); len(ids) > 0 {
-		e.t.Errorf("the program says the values of the tokens %d", ids)
-	}
-	if !p.killed {
-		var out struct{ Rotations []rotate.Result }
-		if err := json.Unmarshal(stdout.Bytes(), &out); err == nil && len(out.Rotations) == 1 {
-			p.result = out.Rotations[0]
-		} else if p.code < 2 {
-			e.t.Errorf("exit code %d with the output %q; stderr: %s", p.code, stdout.String(), stderr.String())
-		} else {
-			p.result.Error = stderr.String()
-		}
-		if p.result.Status != "" && rotate.ExitCode([]rotate.Result{p.result}) != p.code {
-			e.t.Errorf("exit code %d for status %s", p.code, p.result.Status)
-		}
 	}
 	if wrong := e.watch.Violations(); len(wrong) > 0 {
 		e.t.Errorf("%s", strings.Join(wrong, "\n"))
 	}
 	return p
+}
+
+// command is the program, ready to be started.
+type command struct {
+	*exec.Cmd
+	stdout, stderr bytes.Buffer
+}
+
+func (e *estate) command(ctx context.Context) *command {
+	args := []string{"rotate", "--token-id", "777", "--yes", "--now", "--orphan-min-age", minAge.String(), "--format", "json", "--verbose", "--evidence", e.evidence}
+	for _, ref := range e.refs {
+		args = append(args, "--to", ref.String())
+	}
+	c := &command{Cmd: exec.CommandContext(ctx, e.binary, args...)}
+	c.Env, c.Stdout, c.Stderr = e.env, &c.stdout, &c.stderr
+	return c
+}
+
+// wait sees how a program ends, and that it says no secret.
+func (e *estate) wait(c *command, p *program) {
+	e.t.Helper()
+	err := c.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		e.t.Error(err)
+		return
+	}
+	status, _ := c.ProcessState.Sys().(syscall.WaitStatus)
+	p.code, p.killed = c.ProcessState.ExitCode(), status.Signaled()
+	evidence, _ := os.ReadFile(e.evidence) // none is no secret
+	said := c.stdout.String() + c.stderr.String() + string(evidence)
+	if ids := e.watch.Secrets(said); len(ids) > 0 {
+		e.t.Errorf("the program says the values of the tokens %d", ids)
+	}
+	if p.killed {
+		return
+	}
+	var out struct{ Rotations []rotate.Result }
+	if err := json.Unmarshal(c.stdout.Bytes(), &out); err == nil && len(out.Rotations) == 1 {
+		p.result = out.Rotations[0]
+	} else if p.code < 2 {
+		e.t.Errorf("exit code %d with the output %q; stderr: %s", p.code, c.stdout.String(), c.stderr.String())
+	} else {
+		p.result.Error = c.stderr.String()
+	}
+	if p.result.Status != "" && rotate.ExitCode([]rotate.Result{p.result}) != p.code {
+		e.t.Errorf("exit code %d for status %s", p.code, p.result.Status)
+	}
 }
 
 func (e *estate) must(p program, want rotate.Status) {
