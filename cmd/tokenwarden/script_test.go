@@ -21,7 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
-	"github.com/tokenwarden/tokenwarden/secrets/vaultkv/vaulttest"
+	"github.com/tokenwarden/tokenwarden/secrets/awssm/awstest"
 )
 
 func TestMain(m *testing.M) {
@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": cmdSim, "exits": cmdExits, "fault": cmdFault, "token": cmdToken, "holds": cmdHolds,
 			"marker": cmdMarker, "human": cmdHuman, "requests": cmdRequests, "envsubst": cmdEnvsubst, "vault": cmdVault, "hang": cmdHang, "day": cmdDay,
+			"vaulttoken": cmdVaultToken, "aws": cmdAWS, "awspolicy": cmdAWSPolicy, "awsdelete": cmdAWSDelete,
 		},
 	})
 }
@@ -68,6 +69,7 @@ type scriptKey struct{}
 type script struct {
 	work    string
 	sim     *dbtcloudtest.Sim
+	aws     *awstest.Server
 	markers []string // secrets of this script besides the simulator's
 }
 
@@ -98,17 +100,6 @@ func cmdSim(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("DBT_CLOUD_HOST_URL", server.URL)
 	ts.Setenv("DBT_CLOUD_ACCOUNT_ID", strconv.FormatInt(s.sim.AccountID(), 10))
 	ts.Setenv("DBT_CLOUD_TOKEN", s.sim.AdminToken())
-}
-
-// cmdVault starts a Vault and sets the variables that its own clients read.
-func cmdVault(ts *testscript.TestScript, _ bool, _ []string) {
-	vault := vaulttest.New()
-	server := httptest.NewServer(vault)
-	ts.Defer(server.Close)
-	s := scriptOf(ts)
-	s.markers = append(s.markers, vault.Admin().Token)
-	ts.Setenv("VAULT_ADDR", server.URL)
-	ts.Setenv("VAULT_TOKEN", vault.Admin().Token)
 }
 
 // cmdExits runs a command and looks at its exit code, its output, and its files.
