@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
 )
@@ -96,5 +97,52 @@ func TestBinaryVaultRestarts(t *testing.T) {
 	w.finished(t)
 	if id, _, _ := w.stored(t); id != replacement {
 		t.Errorf("Vault holds the value of token %d, before the restart it was %d", id, replacement)
+	}
+}
+
+// Vault restarts in the middle of a run and stays sealed. The run fails in
+// words, and the same command again ends the rotation.
+func TestBinaryVaultSealedMeanwhile(t *testing.T) {
+	w := newWorld(t, build(t))
+	w.tap.plan("PATCH metadata/dbt/airflow", true, func() { restart(t, w) })
+	command := w.rotate("--now", "--orphan-min-age", "0s")
+	out, err := w.run(t, nil, command...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(out, "sealed") {
+		t.Errorf("the run ended with %v\n%s", err, out)
+	}
+	if err := w.vault.Unseal(); err != nil {
+		t.Fatal(err)
+	}
+	if id, _, _ := w.stored(t); id != w.token {
+		t.Errorf("Vault holds the value of token %d", id)
+	}
+	if out, err := w.run(t, nil, command...); err != nil {
+		t.Fatalf("the same command again: %v\n%s", err, out)
+	}
+	w.finished(t)
+}
+
+// A restart after the value was written, and before it is read back, is waited out.
+func TestBinaryVaultRestartsMeanwhile(t *testing.T) {
+	w := newWorld(t, build(t))
+	unsealed := make(chan error, 1)
+	w.tap.plan("PUT data/dbt/airflow", true, func() {
+		restart(t, w)
+		time.AfterFunc(100*time.Millisecond, func() { unsealed <- w.vault.Unseal() })
+	})
+	out, err := w.run(t, nil, w.rotate("--now")...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := <-unsealed; err != nil {
+		t.Fatal(err)
+	}
+	w.finished(t)
+}
+
+func restart(t *testing.T, w *world) {
+	if err := w.vault.Restart(); err != nil {
+		t.Error(err)
 	}
 }
