@@ -33,7 +33,7 @@ func (u *run) delete(ctx context.Context, as string, id, control int64) error {
 		return lookErr
 	case isGone:
 		u.s.run.deletes = 0
-		return nil
+		return u.witness(ctx, Entry{Step: as, TokenID: id, Detail: "the token is gone: read back as deleted, or as 404 twice while another token was visible"})
 	case err == nil:
 		err = errors.New("the service accepted it, and still shows the token as active")
 	}

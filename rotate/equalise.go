@@ -71,9 +71,11 @@ func (u *run) equalise(ctx context.Context, r *replacement) error {
 	}
 	r.checked = true
 	if r.mine && !r.proved {
-		return u.proveAlive(ctx, r)
+		if err := u.proveAlive(ctx, r); err != nil {
+			return err
+		}
 	}
-	return nil
+	return u.witness(ctx, Entry{Step: string(equalise), TokenID: r.id(), Permissions: got.Lines(), Detail: "equal to the old token's"})
 }
 
 func isActive(g dbtcloud.Grant) bool { return g.State != dbtcloud.Deleted }

@@ -6,7 +6,9 @@ import (
 )
 
 // Evidence keeps a record of what a rotation did. Record is called with an
-// intent before each call that changes something and with its outcome after it.
+// intent before each call that changes something and with its outcome after it,
+// and with what was seen where that proves something: the replacement's
+// permissions as read back, and that a deleted token is gone.
 type Evidence interface {
 	Record(ctx context.Context, e Entry) error
 }
@@ -15,7 +17,7 @@ type Evidence interface {
 type Entry struct {
 	At          time.Time `json:"at"`                   // local clock
 	ServerTime  time.Time `json:"server_time,omitzero"` // dbt Cloud's clock, as of its last reply
-	Phase       string    `json:"phase"`                // intent, outcome
+	Phase       string    `json:"phase"`                // intent, outcome, seen
 	Step        string    `json:"step"`                 // create, set-permissions, map, label, store, fence, drop, remove, after-store, delete, rename
 	AccountID   int64     `json:"account_id"`
 	OldTokenID  int64     `json:"old_token_id"`

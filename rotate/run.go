@@ -254,6 +254,15 @@ func (u *run) write(ctx context.Context, e Entry, change func() error) error {
 	return err
 }
 
+// witness writes down what was seen.
+func (u *run) witness(ctx context.Context, e Entry) error {
+	e.AccountID, e.OldTokenID = u.account, u.s.old.id
+	if err := u.record(ctx, e, "seen", ""); err != nil {
+		return fmt.Errorf("writing evidence of %s: %w", e.Step, err)
+	}
+	return nil
+}
+
 func (u *run) record(ctx context.Context, e Entry, phase, outcome string) error {
 	if u.Evidence == nil {
 		return nil

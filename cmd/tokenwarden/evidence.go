@@ -27,6 +27,7 @@ type evidenceRun struct {
 	Host    string `json:"host"`
 	CIRun   string `json:"ci_run,omitempty"`
 	Version string `json:"version"`
+	Reason  string `json:"reason"`
 }
 
 // openEvidence opens the file of --evidence; nil without one, and for a dry run,
@@ -48,6 +49,7 @@ func (a *app) openEvidence(o rotateOptions) (*evidenceFile, error) {
 		Host:    host,
 		CIRun:   cmp.Or(a.env.get("GITHUB_RUN_ID"), a.env.get("CI_PIPELINE_ID"), a.env.get("BUILD_URL")),
 		Version: version(),
+		Reason:  cmp.Or(o.reason, o.asked()),
 	}}, nil
 }
 

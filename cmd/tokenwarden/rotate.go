@@ -24,6 +24,7 @@ type rotateOptions struct {
 	orphanMinAge *time.Duration
 	format       string
 	evidence     string
+	reason       string
 }
 
 func (a *app) rotateCommand() *cli.Command {
@@ -54,9 +55,21 @@ func (a *app) rotateCommand() *cli.Command {
 			duration("orphan-min-age", "a replacement whose value is nowhere may be dropped from this age on, a `DURATION` (default: the configuration's, else 10m)", &o.orphanMinAge),
 			choice("format", "`FORMAT` of the result: table or json", &o.format, "table", "json"),
 			text("evidence", "append what was done to `FILE`, as JSON lines without secrets", &o.evidence),
+			text("reason", "why it is done, a `TEXT` for the evidence (default: what was asked for)", &o.reason),
 		},
 		run: func(ctx context.Context, _ []string) error { return a.rotate(ctx, o) },
 	})
+}
+
+// asked says what the flags asked for.
+func (o *rotateOptions) asked() string {
+	switch {
+	case o.pending:
+		return "asked to finish pending rotations"
+	case o.name != "":
+		return "asked to rotate the token of that name"
+	}
+	return fmt.Sprintf("asked to rotate token %d", o.tokenID)
 }
 
 // check finds what is wrong before anything is read.
