@@ -282,16 +282,19 @@ func nextReplacement(s *state) step {
 // value, to the end.
 func nextFinish(s *state, w *replacement) step {
 	i := s.lacking(w.id())
+	command := s.hasCommand && !s.run.commandDone
 	switch {
 	case w.unseen:
 		return fail("the service answers 404 for replacement %d: somebody deleted it, or the credential may have lost a permission; nothing is concluded, and running the same command again tells more", w.id())
 	case w.problem != "":
 		return refuse("replacement %d is stored, but it is not equal to token %d: %s; both stay alive until a person decides", w.id(), s.old.id, w.problem)
-	case !w.checked && s.old.life == alive:
+	case !w.checked && s.old.life == alive && (i >= 0 || command):
+		// Before its value goes anywhere else. Where nothing is left to be
+		// written, confirm compares, once the old token may go.
 		return step{do: equalise, token: w.id()}
 	case i >= 0:
 		return step{do: store, token: w.id(), destination: i}
-	case s.hasCommand && !s.run.commandDone:
+	case command:
 		return step{do: afterStore, token: w.id()}
 	}
 	if s.old.life == alive {

@@ -95,10 +95,14 @@ func TestNext(t *testing.T) {
 		"found finished: unchanged":          {s: stored(func(s *state) { s.old.life = gone; s.replacements[0].token.Name = "Airflow" }), do: stop, status: Unchanged, token: 901},
 		"rename refused for ever: done":      {s: stored(func(s *state) { s.old.life, s.run.changed, s.run.swept, s.run.renameRefused = gone, true, true, "no" }), do: stop, status: Rotated, token: 901},
 		"dead replacement stored: a new one": {s: observed(func(s *state) { s.destinations[0] = held(ofDead, 901) }), do: create},
-		"found stored, unchecked: compare":   {s: stored(func(s *state) { s.replacements[0].checked = false }), do: equalise, token: 901},
-		"found stored, different: a person":  {s: stored(func(s *state) { s.replacements[0].problem = "missing: x" }), do: stop, status: Refused, says: "missing: x"},
-		"the chain's living end":             {s: observed(func(s *state) { s.old.life, s.successor, s.destinations[0] = gone, 950, held(ofAnotherToken, 950) }), do: stop, status: Unchanged, token: 950, says: "950"},
-		"the chain's end is not stored":      {s: observed(func(s *state) { s.old.life, s.successor = gone, 950 }), do: stop, status: Refused, says: "950"},
+		"found stored in one, unchecked: compare": {s: stored(func(s *state) {
+			s.replacements[0].checked = false
+			s.destinations = append(s.destinations, held(ofOld, 777))
+		}), do: equalise, token: 901},
+		"found stored in all, unchecked: read everything": {s: stored(func(s *state) { s.replacements[0].checked = false }), do: confirm, token: 901},
+		"found stored, different: a person":               {s: stored(func(s *state) { s.replacements[0].problem = "missing: x" }), do: stop, status: Refused, says: "missing: x"},
+		"the chain's living end":                          {s: observed(func(s *state) { s.old.life, s.successor, s.destinations[0] = gone, 950, held(ofAnotherToken, 950) }), do: stop, status: Unchanged, token: 950, says: "950"},
+		"the chain's end is not stored":                   {s: observed(func(s *state) { s.old.life, s.successor = gone, 950 }), do: stop, status: Refused, says: "950"},
 
 		// What a run must clear up of its own.
 		"create without an answer: look": {s: observed(func(s *state) { s.run.mayHaveCreated = true }), do: lookUp},
