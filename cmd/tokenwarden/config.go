@@ -122,12 +122,7 @@ func (a *app) configCheck(ctx context.Context, probe bool) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
 	defer cancel()
-	accounts, err := a.connect(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	all, failures := a.populations(ctx, accounts)
-	assignments, err := a.plan(ctx, cfg, all)
+	all, assignments, failures, err := a.placed(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -44,12 +44,7 @@ func (a *app) tokens(ctx context.Context, o tokensOptions) error {
 	defer out.Close()
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
 	defer cancel()
-	accounts, err := a.connect(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	all, failures := a.populations(ctx, accounts)
-	assignments, err := a.plan(ctx, cfg, all)
+	all, assignments, failures, err := a.placed(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -96,6 +91,18 @@ func (a *app) kept(ctx context.Context, p population, assignments []config.Assig
 		}
 	}
 	return kept
+}
+
+// placed reads the tokens of the selected accounts and says where the value of
+// each goes; failures are the accounts that could not be read.
+func (a *app) placed(ctx context.Context, cfg config.Config) (all []population, assignments []config.Assignment, failures []error, err error) {
+	accounts, err := a.connect(ctx, cfg)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	all, failures = a.populations(ctx, accounts)
+	assignments, err = a.plan(ctx, cfg, all)
+	return all, assignments, failures, err
 }
 
 // populations lists the active tokens of the accounts. Of an account that could
