@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,37 +41,41 @@ func TestModel(t *testing.T) {
 		actions /= 20
 	}
 	setRapid(t, "rapid.steps", fmt.Sprint(actionsInATrace))
-	setRapid(t, "rapid.checks", fmt.Sprint(actions*11/10/actionsInATrace/len(worlds)+1))
-	if flag.Lookup("rapid.seed").Value.String() == "0" {
-		setRapid(t, "rapid.seed", fmt.Sprint(time.Now().UnixNano()))
-	}
 	// The worlds are small and many: collecting seldom saves a third of the time.
 	before := debug.SetGCPercent(400)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
 	var made atomic.Int64
 	var tally tally
-	t.Run("worlds", func(t *testing.T) {
-		for name, places := range worlds {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				rapid.Check(t, func(rt *rapid.T) {
-					rapid.SyncTest(rt, func(rt *rapid.T) {
-						m := newModel(rt, places...)
-						defer m.end()
-						m.calm = rapid.Bool().Draw(rt, "nobody else about")
-						rt.Repeat(m.actions(&made))
-						m.converge()
-						m.fail()
-						tally.add(m)
+	// The same draws each time, unless -rapid.seed says otherwise: what fails is what was changed.
+	first, err := strconv.ParseUint(flag.Lookup("rapid.seed").Value.String(), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// How long a trace gets is drawn as well, so it takes rounds to make enough.
+	for seed := max(first, 1); made.Load() < int64(actions) && !t.Failed(); seed++ {
+		left := actions - int(made.Load())
+		setRapid(t, "rapid.checks", fmt.Sprint(left/actionsInATrace/len(worlds)+1))
+		setRapid(t, "rapid.seed", fmt.Sprint(seed))
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			for name, places := range worlds {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					rapid.Check(t, func(rt *rapid.T) {
+						rapid.SyncTest(rt, func(rt *rapid.T) {
+							m := newModel(rt, places...)
+							defer m.end()
+							m.calm = rapid.Bool().Draw(rt, "nobody else about")
+							rt.Repeat(m.actions(&made))
+							m.converge()
+							m.fail()
+							tally.add(m)
+						})
 					})
 				})
-			})
-		}
-	})
-	t.Logf("%d actions, seed %s (-rapid.seed replays it): %s", made.Load(), flag.Lookup("rapid.seed").Value, &tally)
-	if made.Load() < int64(actions) && !t.Failed() {
-		t.Errorf("only %d actions were made, not %d", made.Load(), actions)
+			}
+		})
 	}
+	t.Logf("%d actions: %s", made.Load(), &tally)
 }
 
 // setRapid sets a flag of rapid's for this test alone.
