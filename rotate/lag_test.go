@@ -45,3 +45,18 @@ func TestAListThatLagsBehindTheCreate(t *testing.T) {
 		}
 	})
 }
+
+// A list that still shows a replacement which somebody deleted does not make a
+// dead value count as a finished rotation.
+func TestAListThatLagsBehindADeletion(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		labelled(&cellWorld{world: w})
+		r := w.must(rotate.Rotated, w.rotate(now()))
+		w.sim.Configure(func(o *dbtcloudtest.Options) { o.StaleLists = 2 * time.Second })
+		w.sim.Rename(r.NewTokenID, "Airflow prod [replaces 777 abcd]")
+		time.Sleep(3 * time.Second)
+		w.sim.Delete(r.NewTokenID)
+		w.must(rotate.Refused, w.rotate(now()))
+	})
+}

@@ -92,6 +92,10 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 		if err != nil {
 			return err
 		}
+		if seen == deleted {
+			u.forget(r.id()) // a list still showed it: next says what that leaves
+			return nil
+		}
 		if _, _, inFlight := SplitName(fresh.Name); seen == active && !inFlight {
 			r.token, u.s.run.renamed = fresh, true
 			return nil
@@ -118,6 +122,10 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 		fresh, seen, err := u.token(ctx, r.id())
 		if err != nil {
 			return err
+		}
+		if seen == deleted {
+			u.forget(r.id()) // a list still showed it: next says what that leaves
+			return nil
 		}
 		if seen == active {
 			r.token = fresh
