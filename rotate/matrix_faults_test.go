@@ -122,12 +122,12 @@ func storeFaults() []fault {
 		{name: "error after", after: refuseCall, skip: effectless},
 		{name: "errors from here on", before: refuseCall, lasts: true},
 		{name: "a person writes the old value again", skip: onlyWrites, before: func(p *process, ref secrets.Ref) error {
-			p.memory.Set(ref, p.sim.ValueOf(p.old))
+			p.shelf.Set(ref, p.sim.ValueOf(p.old))
 			return nil
 		}},
 		{name: "a person writes another token's value", skip: adopted, byPerson: true, before: func(p *process, ref secrets.Ref) error {
 			p.wronged = append(p.wronged, ref)
-			p.memory.Set(ref, p.sim.ValueOf(700))
+			p.shelf.Set(ref, p.sim.ValueOf(700))
 			return nil
 		}},
 	}

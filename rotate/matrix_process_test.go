@@ -136,8 +136,7 @@ func (p *process) command() rotate.Result {
 	r.Log = slog.New(slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	r.Progress = func(text string) { p.said.WriteString(text) }
 	r.Evidence = p
-	intercept := &secretstest.Intercept{Store: p.watch.Through(p.memory), Before: p.beforeStore, After: p.afterStore}
-	r.Store = func(secrets.Ref) (secrets.Store, error) { return intercept, nil }
+	r.Store = p.shelf.open(p)
 	r.AfterStore = func(context.Context, []string, map[string]string) error {
 		return p.around(onCommand, "run", func() { p.commands++ })
 	}

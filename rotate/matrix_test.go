@@ -123,7 +123,7 @@ func (c *course) settled(w *cellWorld, p *process) {
 // judge looks at one run when it is over.
 func (c *course) judge(p *process) {
 	c.runs = append(c.runs, p.ended)
-	for _, v := range append(p.watch.Violations(), p.watch.Creates()...) {
+	for _, v := range slices.Concat(p.watch.Violations(), p.watch.Creates(), p.shelf.wrong()) {
 		if !slices.Contains(c.wrong, v) {
 			c.broken("%s", v)
 		}
@@ -156,9 +156,9 @@ func (c *course) end(wrong []string) { c.wrong = append(c.wrong, wrong...) }
 func (w *cellWorld) putRight() {
 	for _, ref := range w.wronged {
 		if w.wasEmpty {
-			w.memory.Delete(ref)
+			w.shelf.Delete(ref)
 		} else {
-			w.memory.Set(ref, w.sim.ValueOf(w.old))
+			w.shelf.Set(ref, w.sim.ValueOf(w.old))
 		}
 	}
 	w.wronged = nil
