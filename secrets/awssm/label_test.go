@@ -14,6 +14,28 @@ func fingerprint(n int) secrets.Fingerprint { return secrets.Fingerprint(fmt.Spr
 
 func label(n int) secrets.Label { return secrets.Label{TokenID: int64(n) + 1, AccountID: 1} }
 
+// A proxy's page in the place of the answer is no label that was written.
+func TestAPageIsNoLabel(t *testing.T) {
+	isolate(t)
+	server := &awstest.Server{}
+	server.Set("x", "old")
+	server.Before = func(c awstest.Call) *awstest.Fault {
+		if c.Action == "TagResource" || c.Action == "UntagResource" {
+			return &awstest.Fault{Status: 200, Body: "<html>"}
+		}
+		return nil
+	}
+	err := client(server).Label(t.Context(), ref("x", ""), secrets.Labels{fingerprint(1): label(1)}, nil)
+	if !errors.Is(err, secrets.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+	server.SetTag("x", fingerprint(2).Key(), label(2).Encode())
+	err = client(server).Label(t.Context(), ref("x", ""), nil, []secrets.Fingerprint{fingerprint(2)})
+	if !errors.Is(err, secrets.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+}
+
 // Tags are created together with the secret, so that there is no instant at
 // which the value is there and its label is not.
 func TestLabelsComeWithTheSecret(t *testing.T) {
