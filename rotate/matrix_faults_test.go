@@ -1,6 +1,7 @@
 package rotate_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
@@ -46,14 +47,15 @@ func effectless(_ *start, p point) string {
 }
 
 func bodiless(_ *start, p point) string {
-	if p.operation == "delete-token" {
-		return "the reply to a DELETE has no body that could be cut: the same as reset after"
+	switch p.operation {
+	case "delete-token", "label: PATCH metadata", "label: PUT metadata":
+		return "a reply without a body that could be cut: the same as reset after"
 	}
 	return ""
 }
 
 func onlyWrites(_ *start, p point) string {
-	if p.operation != "write" {
+	if !p.writes() {
 		return "only a write can meet the write of a person"
 	}
 	return ""
@@ -82,7 +84,9 @@ func faultsOf(side string) []fault {
 	case onService:
 		return append(serviceFaults(), everywhere()...)
 	case onStore:
-		return append(storeFaults(), everywhere()...)
+		return slices.Concat(storeFaults(), persons(), everywhere())
+	case onVault, onAWS:
+		return wireFaults(side)
 	}
 	errors := []fault{{name: "error before", before: refuseCall}, {name: "error after", after: refuseCall}}
 	if side == onEvidence {
@@ -121,6 +125,12 @@ func storeFaults() []fault {
 		{name: "error before", before: refuseCall},
 		{name: "error after", after: refuseCall, skip: effectless},
 		{name: "errors from here on", before: refuseCall, lasts: true},
+	}
+}
+
+// persons are the faults of people who use other tools.
+func persons() []fault {
+	return []fault{
 		{name: "a person writes the old value again", skip: onlyWrites, before: func(p *process, ref secrets.Ref) error {
 			p.shelf.Set(ref, p.sim.ValueOf(p.old))
 			return nil

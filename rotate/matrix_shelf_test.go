@@ -23,6 +23,9 @@ type shelf interface {
 	// open is what a new process reaches the destinations with. Its calls go
 	// through the process, which lets the faults strike.
 	open(p *process) func(secrets.Ref) (secrets.Store, error)
+	// look is called at each call of a process: it holds what lies there against
+	// what is known.
+	look()
 	// wrong says what else of the same secrets is not as it was, and which
 	// version is not there any more.
 	wrong() []string
@@ -46,5 +49,7 @@ func (m memoryShelf) open(p *process) func(secrets.Ref) (secrets.Store, error) {
 	intercept := &secretstest.Intercept{Store: p.watch.Through(m.Memory), Before: p.beforeStore, After: p.afterStore}
 	return func(secrets.Ref) (secrets.Store, error) { return intercept, nil }
 }
+
+func (memoryShelf) look() {} // it tells the watch of everything by itself
 
 func (memoryShelf) wrong() []string { return nil }
