@@ -18,6 +18,7 @@ type fault struct {
 	reply dbtcloudtest.Rule // on dbt Cloud's side: what the simulator does
 	// before and after happen at the call, whichever side it is on.
 	before, after act
+	late          bool                       // … which may happen when the run is over
 	lasts         bool                       // everything on that side goes wrong from here on
 	skip          func(*start, point) string // why a cell makes no sense; "" if it does
 	byPerson      bool                       // somebody wrote a destination, and puts it right before the third run
@@ -100,6 +101,9 @@ func serviceFaults() []fault {
 		return fault{name: name, reply: dbtcloudtest.Rule{Fault: dbtcloudtest.StatusBefore, Status: status, RetryAfter: retryAfter}}
 	}
 	lost := func(name string, r dbtcloudtest.Rule) fault { return fault{name: name, reply: r, skip: effectless} }
+	later := func(name string, by time.Duration) fault {
+		return fault{name: name, reply: dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutLate, Late: by}, skip: effectless, late: true}
+	}
 	return []fault{
 		answer("400", 400, 0), answer("401", 401, 0), answer("403", 403, 0), answer("404", 404, 0),
 		answer("429", 429, 0), answer("429, Retry-After", 429, 20*time.Second),
@@ -108,8 +112,7 @@ func serviceFaults() []fault {
 		lost("500 after the effect", dbtcloudtest.Rule{Fault: dbtcloudtest.StatusAfter, Status: 500}),
 		{name: "timeout before", reply: dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutBefore}},
 		lost("timeout after", dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutAfter}),
-		lost("effect 3 s late", dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutLate, Late: 3 * time.Second}),
-		lost("effect 60 s late", dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutLate, Late: time.Minute}),
+		later("effect 3 s late", 3*time.Second), later("effect 60 s late", time.Minute),
 		{name: "reset before", reply: dbtcloudtest.Rule{Fault: dbtcloudtest.ResetBefore}},
 		lost("reset after", dbtcloudtest.Rule{Fault: dbtcloudtest.ResetAfter}),
 		{name: "half a body", reply: dbtcloudtest.Rule{Fault: dbtcloudtest.HalfBody}, skip: bodiless},
@@ -142,6 +145,3 @@ func persons() []fault {
 		}},
 	}
 }
-
-// late reports whether the fault lets something happen when the run may be over.
-func (f fault) late() bool { return f.reply.Fault == dbtcloudtest.TimeoutLate }

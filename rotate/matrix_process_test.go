@@ -100,7 +100,7 @@ func (w *cellWorld) execute(faults ...*injected) *process {
 	defer p.cancel()
 	var rules []dbtcloudtest.Rule
 	for _, f := range faults {
-		w.late = w.late || f.late()
+		w.late = w.late || f.late
 		if f.side == onService {
 			rules = append(rules, p.rule(f))
 		}

@@ -1,6 +1,10 @@
 package rotate_test
 
-import "slices"
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+)
 
 // forMakeMatrix is why a cell with real stores is not played by make test.
 const forMakeMatrix = "with real stores: one of its kind is played by `make test`, every one by `make matrix`"
@@ -15,29 +19,27 @@ type kind struct {
 
 // sample chooses the cells that make test plays: all that have their store in
 // memory, and one of each kind with real stores at a request to them. Which one
-// goes by turns, so that all starts have their share.
+// goes by a hash: all starts have their share, and a new kind moves no other.
 func sample(all [][]cell) (chosen [][]cell, left int) {
 	same := map[kind][]int{} // by kind: the starts that have such a cell
 	of := func(c cell) kind {
 		both := slices.ContainsFunc(sets(), func(s set) bool { return s.both() && s.has(c.start) })
 		return kind{c.side, c.operation, c.fault.name, c.nth > 1, both}
 	}
-	var kinds []kind
 	for i, cells := range all {
 		for _, c := range cells {
 			k := of(c)
 			if c.start.shelf == nil || c.side != onVault && c.side != onAWS || slices.Contains(same[k], i) {
 				continue
 			}
-			if same[k] == nil {
-				kinds = append(kinds, k)
-			}
 			same[k] = append(same[k], i)
 		}
 	}
 	turn := map[kind]int{}
-	for n, k := range kinds {
-		turn[k] = same[k][n%len(same[k])]
+	for k, starts := range same {
+		h := fnv.New32a()
+		_, _ = fmt.Fprint(h, k)
+		turn[k] = starts[h.Sum32()%uint32(len(starts))]
 	}
 	for i, cells := range all {
 		var mine []cell

@@ -3,6 +3,7 @@ package rotate_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/tokenwarden/tokenwarden/rotate/guarantee"
 	"github.com/tokenwarden/tokenwarden/secrets"
@@ -39,9 +40,13 @@ type servers struct {
 	w      *cellWorld
 	list   map[string]server // by scheme
 	byHand bool              // a person changes something now
+
+	looking sync.Mutex      // is taken before the lock of a server
+	was     map[string]seen // by object
+	before  map[string]seen // by object: when the version before the present one was that
+
+	mu     sync.Mutex        // is taken after it
 	told   map[string]string // by object: the version that the watch knows of
-	was    map[string]seen   // by object
-	before map[string]seen   // by object: when the version before the present one was that
 	broken []string
 }
 
@@ -60,9 +65,13 @@ func (s *servers) Mark(ref secrets.Ref, l secrets.Labels) {
 
 // Delete implements shelf.
 func (s *servers) Delete(ref secrets.Ref) {
-	s.person(func() { s.of(ref).remove(ref) })
-	delete(s.was, ref.Object())
-	delete(s.before, ref.Object())
+	s.person(func() {
+		s.of(ref).remove(ref)
+		s.looking.Lock()
+		defer s.looking.Unlock()
+		delete(s.was, ref.Object())
+		delete(s.before, ref.Object())
+	})
 }
 
 func (s *servers) person(act func()) {
@@ -102,6 +111,8 @@ func (s *servers) change(watch *guarantee.Watch, now seen) secretstest.Change {
 	if c.Ref == (secrets.Ref{}) {
 		s.say("%s was changed, which is no destination", now.object)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.told[now.object] != now.version {
 		s.told[now.object], c.By = now.version, secretstest.Write
 	}
@@ -117,6 +128,8 @@ func (s *servers) look() {
 	if s.w.watch == nil {
 		return // it is still being furnished
 	}
+	s.looking.Lock()
+	defer s.looking.Unlock()
 	for _, r := range s.w.refs {
 		now := s.of(r).look(r)
 		if !s.w.watch.Holds(r).Equal(now.values[r]) {
@@ -140,6 +153,8 @@ func (s *servers) look() {
 }
 
 func (s *servers) say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if text := fmt.Sprintf(format, args...); !slices.Contains(s.broken, text) {
 		s.broken = append(s.broken, text)
 	}
@@ -148,7 +163,9 @@ func (s *servers) say(format string, args ...any) {
 // wrong implements shelf.
 func (s *servers) wrong() []string {
 	s.look()
-	return s.broken
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.broken)
 }
 
 // open implements shelf. Faults strike the single requests that a store makes.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/tokenwarden/tokenwarden/secrets"
 	"github.com/tokenwarden/tokenwarden/secrets/secretstest"
@@ -31,7 +32,7 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	at := w.process.next(w.side, w.method+": "+w.name(r))
 	if err := w.strike(at, w.ref, fault.strikesBefore); err != nil {
-		return spoilt(r, nil, err)
+		return w.spoilt(r, nil, err)
 	}
 	resp, err := w.next.RoundTrip(r)
 	w.shelf.look()
@@ -39,7 +40,7 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if err := w.strike(at, w.ref, fault.strikesAfter); err != nil {
-		return spoilt(r, resp, err)
+		return w.spoilt(r, resp, err)
 	}
 	return resp, nil
 }
@@ -60,19 +61,39 @@ type answer struct {
 
 func (a answer) Error() string { return fmt.Sprintf("an injected answer with status %d", a.status) }
 
+// late is a request that arrives some time after it was sent; its sender hears
+// nothing.
+type late struct{ by time.Duration }
+
+func (l late) Error() string { return fmt.Sprintf("a request that arrives %v late", l.by) }
+
 var (
 	errSilence = errors.New("no answer at all")
 	errHalf    = errors.New("half of the answer's body")
 )
 
 // spoilt is what a fault makes of an answer.
-func spoilt(r *http.Request, resp *http.Response, fault error) (*http.Response, error) {
+func (w wire) spoilt(r *http.Request, resp *http.Response, fault error) (*http.Response, error) {
 	if a, is := errors.AsType[answer](fault); is {
 		return &http.Response{
 			Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status,
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Content-Type": {a.kind}},
 			Body: io.NopCloser(strings.NewReader(a.body)), ContentLength: int64(len(a.body)), Request: r,
 		}, nil
+	}
+	if l, is := errors.AsType[late](fault); is {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		sent := r.Clone(context.WithoutCancel(r.Context()))
+		sent.Body = io.NopCloser(bytes.NewReader(body))
+		go func() {
+			time.Sleep(l.by)
+			_, _ = w.next.RoundTrip(sent) // nobody hears the answer
+			w.shelf.look()
+		}()
+		fault = errSilence
 	}
 	switch {
 	case errors.Is(fault, errSilence):
@@ -101,6 +122,8 @@ func wireFaults(side string) []fault {
 	faults := []fault{
 		{name: "timeout before", before: instead(errSilence)},
 		{name: "timeout after", after: instead(errSilence), skip: effectless},
+		{name: "effect 3 s late", before: instead(late{3*time.Second + time.Microsecond}), skip: effectless, late: true},
+		{name: "effect 60 s late", before: instead(late{time.Minute + time.Microsecond}), skip: effectless, late: true},
 		{name: "reset before", before: refuseCall},
 		{name: "reset after", after: refuseCall, skip: effectless},
 		{name: "half a body", after: instead(errHalf), skip: bodiless},
