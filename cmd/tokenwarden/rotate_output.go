@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -143,21 +142,8 @@ func (a *app) confirm(ctx context.Context, rotations []*rotation, options rotate
 	for _, r := range rotations {
 		r.account.survey = nil // people think for a while, and what was read gets old
 	}
-	_, _ = fmt.Fprint(a.env.stderr, "Type yes to do this: ")
-	answer := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(a.env.stdin).ReadString('\n') // an end of input is no agreement
-		answer <- strings.TrimSpace(line)
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, false, context.Cause(ctx)
-	case text := <-answer:
-		if text == "yes" {
-			return nil, true, nil
-		}
+	if err := a.agree(ctx); err != nil {
+		return nil, false, err
 	}
-	return nil, false, &exit{code: exitFound, err: errNotAgreed}
+	return nil, true, nil
 }
-
-var errNotAgreed = fmt.Errorf("not agreed: nothing was changed")

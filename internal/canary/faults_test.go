@@ -156,6 +156,11 @@ func (w *world) suffer(c call, f fault) {
 // named looks that the report names every canary that lives: by its id, or, when
 // no list showed it, by the name that it would have.
 func (w *world) named(cell string, r canary.Report) {
+	for i, l := range r.Left {
+		if slices.ContainsFunc(r.Left[:i], func(other canary.Left) bool { return other.TokenID == l.TokenID }) {
+			w.t.Errorf("%s: token %d is named twice", cell, l.TokenID)
+		}
+	}
 	for _, id := range w.living() {
 		token, _ := w.sim.Token(id)
 		byID, byName := false, false

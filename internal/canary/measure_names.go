@@ -3,7 +3,6 @@ package canary
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -165,8 +164,9 @@ func (r *run) double() (taken, changed bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
-	if r.discard(m); !m.gone {
-		return false, false, fmt.Errorf("token %d could not be removed", m.id)
+	if err := r.remove(r.held, m.id); err != nil {
+		return false, false, err // cleanUp tries again, and names it
 	}
+	m.gone = true
 	return true, reply.Name != m.name, nil
 }
