@@ -47,6 +47,7 @@ func TestArrows(t *testing.T) {
 		"internal/dbtcloud/dbtcloudtest": nil,
 		"internal/config":                {"secrets"},
 		"internal/canary":                {"internal/dbtcloud", "secrets"},
+		"internal/tfstate":               nil,
 		"rotate":                         {"internal/dbtcloud", "secrets"},
 		"audit":                          {"internal/dbtcloud", "secrets"},
 		"audit/report":                   {"audit", "internal/dbtcloud", "secrets"},
