@@ -93,7 +93,7 @@ func TestFaults(t *testing.T) {
 			for _, c := range calls(t, change) {
 				for _, f := range faults() {
 					cells++
-					bubble(t, func(t *testing.T) { newWorld(t, change).suffer(c, f) })
+					bubble(t, func(t *testing.T) { newWorld(t, change).suffer(c, f, nil) })
 				}
 			}
 			if cells < 400 {
@@ -103,7 +103,31 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func (w *world) suffer(c call, f fault) {
+// A create whose reply is lost, and then nothing else goes well either.
+func TestFaultsAfterALostCreate(t *testing.T) {
+	lists := func(lag time.Duration) func(*dbtcloudtest.Options) {
+		return func(o *dbtcloudtest.Options) { o.StaleLists = lag }
+	}
+	for _, nth := range []int{1, 2} { // the canary, and the second one
+		for _, first := range []dbtcloudtest.Rule{
+			{Fault: dbtcloudtest.ResetAfter}, {Fault: dbtcloudtest.StatusAfter, Status: 429}, {Fault: dbtcloudtest.TimeoutLate, Late: 3 * time.Second},
+		} {
+			for _, c := range []call{{"list-tokens", 2}, {"delete-token", 1}} {
+				for _, f := range faults() {
+					for _, lag := range []time.Duration{0, 30 * time.Second} {
+						bubble(t, func(t *testing.T) {
+							rule := first
+							rule.Operation, rule.Nth = "create-token", nth
+							newWorld(t, lists(lag)).suffer(c, f, &rule)
+						})
+					}
+				}
+			}
+		}
+	}
+}
+
+func (w *world) suffer(c call, f fault, other *dbtcloudtest.Rule) {
 	t := w.t
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
@@ -120,17 +144,22 @@ func (w *world) suffer(c call, f fault) {
 			rule.After = signal
 		}
 	}
-	w.sim.Plan(rule)
-	r := w.runIn(ctx)
 	cell := fmt.Sprintf("%s %d, %s", c.operation, c.nth, f.name)
-	if w.sim.Hits()[0] == 0 {
+	w.sim.Plan(rule)
+	if other != nil {
+		cell += fmt.Sprintf(", after create %d: %s", other.Nth, other.Fault)
+		w.sim.Plan(*other, rule)
+	}
+	r := w.runIn(ctx)
+	// Whether a second fault is met depends on what came of the first.
+	if slices.Max(w.sim.Hits()) == 0 {
 		t.Errorf("%s: the fault was never met", cell)
 	}
 	if !signalled.IsZero() {
 		if took := time.Since(signalled); took > 26*time.Second {
 			t.Errorf("%s: the run went on for %s", cell, took)
 		}
-		if len(w.living()) > 0 {
+		if len(w.living()) > 0 && other == nil {
 			t.Errorf("%s: tokens %d are left", cell, w.living())
 		}
 		all := !slices.ContainsFunc(r.Measurements, func(m canary.Measurement) bool { return m.Verdict == canary.NotMeasured })
