@@ -41,7 +41,7 @@ func (a *app) doctorCommand() *cli.Command {
 			"With --canary it measures instead what dbt Cloud's documentation leaves open: in one account it creates a token\n" +
 			"called \"tokenwarden canary [xxxx]\" that can only read metadata (of one project, where there is one), uses and renames\n" +
 			"it, creates a second one with its name, deletes both, and looks what the service answers. Left-overs of an earlier try\n" +
-			"go first. It asks before it begins, takes a few minutes and about sixty requests, and prints a report (Markdown, or\n" +
+			"go first. It asks before it begins, takes a few minutes and some fifty requests, and prints a report (Markdown, or\n" +
 			"json) without secrets or a word on whose account it is, to paste into an issue. It takes an account_admin service token.\n" +
 			"Exit codes: 0 measured and removed, 1 something that tokenwarden assumes does not hold or a person has to look at\n" +
 			"something, 2 something failed (if a token is left, the report names it), 3 usage or configuration error.",
