@@ -110,7 +110,7 @@ func TestFaultsAfterALostCreate(t *testing.T) {
 	}
 	for _, nth := range []int{1, 2} { // the canary, and the second one
 		for _, first := range []dbtcloudtest.Rule{
-			{Fault: dbtcloudtest.ResetAfter}, {Fault: dbtcloudtest.StatusAfter, Status: 429}, {Fault: dbtcloudtest.TimeoutLate, Late: 3 * time.Second},
+			{Fault: dbtcloudtest.ResetAfter}, {Fault: dbtcloudtest.TimeoutLate, Late: 3 * time.Second},
 		} {
 			for _, c := range []call{{"list-tokens", 2}, {"delete-token", 1}} {
 				for _, f := range faults() {

@@ -57,7 +57,7 @@ func TestJudge(t *testing.T) {
 		{ofUnused, facts{unused: new(dbtcloud.Absent)}, "absent", Fails},
 		{ofUnused, facts{unused: new(dbtcloud.Known)}, "a date", Fails},
 		{ofUnused, facts{unused: new(dbtcloud.Unreadable)}, "no date", Fails},
-		{ofAccepted, facts{accepted: wait(true, true, 0)}, "at once", Holds},
+		{ofAccepted, facts{accepted: wait(true, true, 0)}, "at the first look, 0s after the create", Holds},
 		{ofAccepted, facts{accepted: wait(true, false, 15*s)}, "within 15s", Holds},
 		{ofAccepted, facts{accepted: wait(true, false, 16*s)}, "within 16s", Fails},
 		{ofAccepted, facts{accepted: wait(false, false, 120*s)}, "not within 2m0s", Fails},

@@ -2,6 +2,7 @@ package canary
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 )
@@ -46,16 +47,16 @@ func (v *valueFact) judgeUID() (seen string, holds bool) {
 }
 
 func (w *waitFact) judgeAccepted() (seen string, holds bool) {
-	const enough = 15e9
+	const enough = 15 * time.Second
 	switch {
 	case w == nil:
 		return "", false
 	case !w.held:
 		return fmt.Sprintf("not within %s (or this API does not let a token with this permission set in)", tenths(w.after)), false
 	case w.first:
-		return "at once", true
+		return fmt.Sprintf("at the first look, %s after the create", tenths(w.after)), w.after <= enough
 	}
-	return fmt.Sprintf("within %s", tenths(w.after)), w.after <= enough
+	return fmt.Sprintf("within %s of the create", tenths(w.after)), w.after <= enough
 }
 
 func (w *waitFact) judgeRefused() (seen string, holds bool) {

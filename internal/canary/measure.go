@@ -46,6 +46,7 @@ func (r *run) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	born := r.Now()
 	if reply.CreatedAt.Known() && !date.IsZero() {
 		apart := date.Sub(reply.CreatedAt.Time).Abs()
 		r.facts.createdAt = &apart
@@ -53,9 +54,9 @@ func (r *run) measure(ctx context.Context) error {
 	r.facts.value = formOf(reply.Value.Reveal(), reply.UID)
 
 	r.take(ctx, ofEcho, func(ctx context.Context) error { return r.measureEcho(ctx, m, reply.Name) })
+	r.take(ctx, ofAccepted, func(ctx context.Context) error { return r.measureAccepted(ctx, m, born) })
 	r.take(ctx, ofGrants, func(ctx context.Context) error { return r.measureGrants(ctx, m) })
 	r.take(ctx, ofFields, func(ctx context.Context) error { return r.measureFields(ctx, m) })
-	r.take(ctx, ofAccepted, func(ctx context.Context) error { return r.measureAccepted(ctx, m) })
 	if r.facts.accepted != nil && r.facts.accepted.held {
 		r.take(ctx, ofLastUsed, func(ctx context.Context) error { return r.measureLastUsed(ctx, m) })
 	}

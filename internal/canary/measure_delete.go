@@ -11,33 +11,36 @@ func (r *run) measureDeletion(ctx context.Context, m *made) error {
 	}
 	r.facts.deletion = r.Replies.deletionFact()
 	start := r.Now()
+	usable := r.facts.accepted != nil && r.facts.accepted.held
 	r.take(ctx, ofGone, func(ctx context.Context) error {
-		var seen life
-		_, err := r.wait(ctx, func() (gone bool, err error) {
-			seen, err = r.look(ctx, m.id)
-			return seen != active, err
+		g := goneFact{life: active}
+		gone, refused := false, !usable
+		f, err := r.wait(ctx, start, func() (done bool, err error) {
+			if !gone {
+				if g.life, err = r.look(ctx, m.id); err != nil {
+					return false, err
+				}
+				g.after = r.Now().Sub(start)
+				gone = g.life != active
+			}
+			if !refused {
+				ok, _, err := r.accepts(ctx, m)
+				if err != nil {
+					return false, err
+				}
+				if refused = !ok; refused {
+					r.facts.refused = &waitFact{held: true, after: r.Now().Sub(start)}
+				}
+			}
+			return gone && refused, nil
 		})
-		if err != nil {
-			return err
+		if m.gone = gone; gone || err == nil {
+			r.facts.gone = &g
 		}
-		m.gone = seen != active
-		r.facts.gone = &goneFact{life: seen, after: r.Now().Sub(start)}
-		return nil
-	})
-	if r.facts.accepted == nil || !r.facts.accepted.held {
-		return nil
-	}
-	r.take(ctx, ofRefused, func(ctx context.Context) error {
-		f, err := r.wait(ctx, func() (bool, error) {
-			ok, _, err := r.accepts(ctx, m)
-			return !ok, err
-		})
-		if err != nil {
-			return err
+		if usable && !refused && err == nil {
+			r.facts.refused = &waitFact{after: f.after}
 		}
-		f.after = r.Now().Sub(start)
-		r.facts.refused = &f
-		return nil
+		return err
 	})
 	return nil
 }

@@ -15,10 +15,10 @@ func patience() []time.Duration {
 	return []time.Duration{0, s, s, s, 2 * s, 5 * s, 5 * s, 10 * s, 15 * s, 20 * s, 30 * s, 30 * s}
 }
 
-// wait looks until something holds, or patience is at its end.
-func (r *run) wait(ctx context.Context, holds func() (bool, error)) (waitFact, error) {
+// wait looks until something holds, or patience is at its end. It counts the
+// time from start.
+func (r *run) wait(ctx context.Context, start time.Time, holds func() (bool, error)) (waitFact, error) {
 	var f waitFact
-	start := r.Now()
 	for i, pause := range patience() {
 		if pause > 0 {
 			if err := r.Sleep(ctx, pause); err != nil {
@@ -48,8 +48,8 @@ func (r *run) accepts(ctx context.Context, m *made) (bool, time.Time, error) {
 	return err == nil, date, err
 }
 
-func (r *run) measureAccepted(ctx context.Context, m *made) error {
-	f, err := r.wait(ctx, func() (bool, error) {
+func (r *run) measureAccepted(ctx context.Context, m *made, born time.Time) error {
+	f, err := r.wait(ctx, born, func() (bool, error) {
 		ok, _, err := r.accepts(ctx, m)
 		return ok, err
 	})
@@ -118,7 +118,7 @@ func (r *run) measureLastUsed(ctx context.Context, m *made) error {
 			}
 			continue
 		}
-		waited, err := r.wait(ctx, func() (bool, error) {
+		waited, err := r.wait(ctx, r.Now(), func() (bool, error) {
 			found, err := look()
 			// There is nothing to wait for where last_used, or a Date, is missing.
 			return found || f.undated || f.presence == dbtcloud.Absent || f.presence == dbtcloud.Unreadable, err

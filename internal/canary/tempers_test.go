@@ -38,7 +38,7 @@ func TestTempers(t *testing.T) {
 			{"uid in the value", "yes: the beginning, after the prefix", holds},
 			{"fields passed over", "none", holds},
 			{"last_used before use", "null", holds},
-			{"new value accepted", "at once", holds},
+			{"new value accepted", "at the first look, 0s after the create", holds},
 			{"last_used follows", "3 of them at the first look", holds},
 			{"reply to DELETE", "204 without a body", holds},
 			{"deleted token", "200 with state 2, 0s after the DELETE", holds},
