@@ -40,6 +40,8 @@ func faults() []fault {
 		{name: "half a body", rule: dbtcloudtest.Rule{Fault: dbtcloudtest.HalfBody}},
 		{name: "HTML", rule: dbtcloudtest.Rule{Fault: dbtcloudtest.HTML}},
 		{name: "HTML after the effect", rule: dbtcloudtest.Rule{Fault: dbtcloudtest.HTMLAfter}},
+		{name: "HTML 400 after the effect", rule: dbtcloudtest.Rule{Fault: dbtcloudtest.HTMLAfter, Status: 400}},
+		{name: "204 without effect", rule: dbtcloudtest.Rule{Fault: dbtcloudtest.StatusBefore, Status: 204}},
 		{name: "permission lost", rule: dbtcloudtest.Rule{Fault: dbtcloudtest.LostPermission}},
 		{name: "503 from here on", rule: dbtcloudtest.Rule{Fault: dbtcloudtest.StatusBefore, Status: 503, Times: -1}},
 		{name: "reset from here on", rule: dbtcloudtest.Rule{Fault: dbtcloudtest.ResetAfter, Times: -1}},
@@ -166,6 +168,9 @@ func (w *world) suffer(c call, f fault, other *dbtcloudtest.Rule) {
 		if r.ExitCode() != 2 && !all {
 			t.Errorf("%s: exit code %d: %s", cell, r.ExitCode(), w.shown(r))
 		}
+	}
+	if created := len(w.sim.Tokens()) - 2; created > 2 {
+		t.Errorf("%s: %d tokens were created", cell, created)
 	}
 	w.named(cell, r)
 	time.Sleep(11 * time.Minute) // whatever is under way arrives
