@@ -172,6 +172,9 @@ func (w *world) suffer(c call, f fault, other *dbtcloudtest.Rule) {
 	if created := len(w.sim.Tokens()) - 2; created > 2 {
 		t.Errorf("%s: %d tokens were created", cell, created)
 	}
+	if f.name == "effect 3 s late" && other == nil && len(w.living()) > 0 {
+		t.Errorf("%s: tokens %d are left, and waiting would have shown them", cell, w.living())
+	}
 	w.named(cell, r)
 	time.Sleep(11 * time.Minute) // whatever is under way arrives
 	w.named(cell, r)

@@ -1,6 +1,7 @@
 package canary_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -35,6 +36,35 @@ func TestServiceThatStopsAnswering(t *testing.T) {
 		}
 		if len(r.Left) != 1 || len(w.living()) != 1 || r.Left[0].TokenID != w.living()[0] {
 			t.Errorf("%d live: %s", w.living(), w.shown(r))
+		}
+	})
+}
+
+// What the look after a lost reply has found is removed by its id, even if no
+// list can be read any more.
+func TestFoundAndThenNoList(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.sim.Plan(
+			dbtcloudtest.Rule{Operation: "create-token", Fault: dbtcloudtest.ResetAfter},
+			dbtcloudtest.Rule{Operation: "list-tokens", Nth: 4, Times: -1, Fault: dbtcloudtest.StatusBefore, Status: 503},
+		)
+		r := w.run()
+		if len(w.living()) != 0 || r.Removed != 1 || r.ExitCode() != 2 || w.sim.Hits()[1] == 0 {
+			t.Errorf("%d live: %s", w.living(), w.shown(r))
+		}
+	})
+}
+
+// A list that still shows a canary of before is no reason to remove it again.
+func TestListThatShowsWhatIsGone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, func(o *dbtcloudtest.Options) { o.StaleLists = time.Hour })
+		w.sim.AddToken(dbtcloudtest.SeedToken{ID: 800, Name: "tokenwarden canary [ab2c]", CreatedAt: stamp(time.Now()), LastUsed: json.RawMessage("null")})
+		time.Sleep(2 * time.Hour)
+		w.sim.Delete(800)
+		if r := w.run(); r.LeftOvers != 0 || r.ExitCode() != 0 {
+			t.Errorf("%s", w.shown(r))
 		}
 	})
 }
