@@ -25,7 +25,8 @@ func (a *app) configCommand() *cli.Command {
 }
 
 func (a *app) configInitCommand() *cli.Command {
-	var path, state string
+	var path string
+	var states []string
 	return a.define(command{
 		name:    "init",
 		summary: "write a configuration with an entry for each token that an audit flags",
@@ -38,17 +39,17 @@ func (a *app) configInitCommand() *cli.Command {
 		},
 		flags: []cli.Flag{
 			text("output", "write the configuration to `FILE` instead of stdout", &path),
-			text("terraform-state", "mark the tokens that Terraform manages, by its state in `FILE` (JSON, version 4; - is stdin)", &state),
+			texts("terraform-state", "mark the tokens that Terraform manages, by its state in `FILE` (JSON, version 4; - is stdin); may be repeated", &states),
 		},
-		run: func(ctx context.Context, _ []string) error { return a.configInit(ctx, path, state) },
+		run: func(ctx context.Context, _ []string) error { return a.configInit(ctx, path, states) },
 	})
 }
 
-func (a *app) configInit(ctx context.Context, path, state string) error {
+func (a *app) configInit(ctx context.Context, path string, states []string) error {
 	if _, err := os.Lstat(path); path != "" && err == nil {
 		return misuse("--output: %s is there already and was left as it is", path)
 	}
-	managed, err := a.terraformState(state)
+	managed, err := a.terraformStates(states)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 
@@ -14,25 +13,31 @@ import (
 	"github.com/tokenwarden/tokenwarden/rotate"
 )
 
-// terraformState reads which tokens Terraform manages; an empty path is none.
-func (a *app) terraformState(path string) ([]tfstate.Token, error) {
-	var from io.Reader
-	switch path {
-	case "":
-		return nil, nil
-	case "-":
-		from = a.env.stdin
-	default:
-		f, err := os.Open(path)
+// terraformStates reads which tokens Terraform manages.
+func (a *app) terraformStates(paths []string) ([]tfstate.Token, error) {
+	var all []tfstate.Token
+	for _, path := range paths {
+		tokens, err := a.terraformState(path)
 		if err != nil {
 			return nil, misuse("--terraform-state: %w", err)
 		}
-		defer func() { _ = f.Close() }()
-		from = f
+		all = append(all, tokens...)
 	}
-	tokens, err := tfstate.Read(from)
+	return all, nil
+}
+
+func (a *app) terraformState(path string) ([]tfstate.Token, error) {
+	if path == "-" {
+		return tfstate.Read(a.env.stdin)
+	}
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, misuse("--terraform-state: %w", err)
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	tokens, err := tfstate.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return tokens, nil
 }
