@@ -13,7 +13,7 @@ import (
 
 // canary measures one account with a token of its own.
 func (a *app) canary(ctx context.Context, format string, yes bool) error {
-	if !yes && !a.canAsk() {
+	if !yes && !(a.env.stdinTerminal && a.env.stderrTerminal) {
 		return misuseHint("it creates a harmless token and removes it again", "--yes is needed for --canary where no terminal can be asked")
 	}
 	c, err := a.canaryAccount(ctx)
@@ -21,10 +21,10 @@ func (a *app) canary(ctx context.Context, format string, yes bool) error {
 		return err
 	}
 	if !yes {
-		_, _ = fmt.Fprintf(a.env.stderr, "In account %s (%s) this creates a service token called \"tokenwarden canary [xxxx]\" that can only read\n"+
+		err := a.ask(ctx, fmt.Sprintf("In account %s (%s) this creates a service token called \"tokenwarden canary [xxxx]\" that can only read\n"+
 			"metadata, uses and renames it, creates a second one like it, and deletes both; it removes what an earlier try left.\n",
-			c.label(), printable(c.Host))
-		if err := a.agree(ctx); err != nil {
+			c.label(), c.Host))
+		if err != nil {
 			return err
 		}
 	}

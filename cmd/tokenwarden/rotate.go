@@ -89,7 +89,7 @@ func (o *rotateOptions) check(a *app) error {
 		return misuse("--now means no overlap and no quiet time: leave --overlap and --quiet out")
 	case len(a.common.accounts) > 1 && !o.pending:
 		return misuse("--account: one token is in one account")
-	case !o.yes && !o.dryRun && !a.canAsk():
+	case !o.yes && !o.dryRun && !(a.env.stdinTerminal && a.env.stderrTerminal):
 		return misuseHint("look at it with --dry-run first", "--yes is needed to act where no terminal can be asked")
 	}
 	for _, ref := range o.to {

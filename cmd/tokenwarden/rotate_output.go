@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -138,12 +139,31 @@ func (a *app) confirm(ctx context.Context, rotations []*rotation, options rotate
 	for _, r := range results {
 		writeRotation(&plans, r, "")
 	}
-	_, _ = io.WriteString(a.env.stderr, printable(plans.String()))
 	for _, r := range rotations {
 		r.account.survey = nil // people think for a while, and what was read gets old
 	}
-	if err := a.agree(ctx); err != nil {
-		return nil, false, err
-	}
-	return nil, true, nil
+	err = a.ask(ctx, plans.String())
+	return nil, err == nil, err
 }
+
+// ask shows a person a plan; without a yes there is an error.
+func (a *app) ask(ctx context.Context, plan string) error {
+	_, _ = io.WriteString(a.env.stderr, printable(plan))
+	_, _ = fmt.Fprint(a.env.stderr, "Type yes to do this: ")
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.env.stdin).ReadString('\n') // an end of input is no agreement
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case text := <-answer:
+		if text == "yes" {
+			return nil
+		}
+	}
+	return &exit{code: exitFound, err: errNotAgreed}
+}
+
+var errNotAgreed = fmt.Errorf("not agreed: nothing was changed")
