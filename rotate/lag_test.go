@@ -60,3 +60,19 @@ func TestAListThatLagsBehindADeletion(t *testing.T) {
 		w.must(rotate.Refused, w.rotate(now()))
 	})
 }
+
+// … nor a dead one as waiting in its overlap: the token is replaced anew.
+func TestAListThatLagsBehindADeletionInTheOverlap(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, lists(30*time.Second))
+		labelled(&cellWorld{world: w})
+		first := w.must(rotate.Pending, w.rotate(defaults()))
+		time.Sleep(time.Hour)
+		w.sim.Delete(first.NewTokenID)
+		second := w.must(rotate.Pending, w.rotate(defaults()))
+		if second.NewTokenID == first.NewTokenID {
+			t.Errorf("the destinations hold the value of %d, which is dead", first.NewTokenID)
+		}
+		w.stored(second.NewTokenID)
+	})
+}

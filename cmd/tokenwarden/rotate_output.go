@@ -139,10 +139,16 @@ func (a *app) confirm(ctx context.Context, rotations []*rotation, options rotate
 	for _, r := range results {
 		writeRotation(&plans, r, "")
 	}
-	_, _ = io.WriteString(a.env.stderr, printable(plans.String()))
 	for _, r := range rotations {
 		r.account.survey = nil // people think for a while, and what was read gets old
 	}
+	err = a.ask(ctx, plans.String())
+	return nil, err == nil, err
+}
+
+// ask shows a person a plan; without a yes there is an error.
+func (a *app) ask(ctx context.Context, plan string) error {
+	_, _ = io.WriteString(a.env.stderr, printable(plan))
 	_, _ = fmt.Fprint(a.env.stderr, "Type yes to do this: ")
 	answer := make(chan string, 1)
 	go func() {
@@ -151,13 +157,13 @@ func (a *app) confirm(ctx context.Context, rotations []*rotation, options rotate
 	}()
 	select {
 	case <-ctx.Done():
-		return nil, false, context.Cause(ctx)
+		return context.Cause(ctx)
 	case text := <-answer:
 		if text == "yes" {
-			return nil, true, nil
+			return nil
 		}
 	}
-	return nil, false, &exit{code: exitFound, err: errNotAgreed}
+	return &exit{code: exitFound, err: errNotAgreed}
 }
 
 var errNotAgreed = fmt.Errorf("not agreed: nothing was changed")
