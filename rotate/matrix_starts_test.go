@@ -26,7 +26,6 @@ type start struct {
 // cellWorld is the world of one cell.
 type cellWorld struct {
 	*world
-	shelf             shelf
 	watch             *guarantee.Watch
 	options           rotate.Options
 	pause             time.Duration // before each run
@@ -45,7 +44,6 @@ func (s *start) world(t *testing.T) *cellWorld {
 	}
 	w := &cellWorld{world: newWorld(t, seeds...), options: s.options, pause: s.pause}
 	w.credential = func() (secrets.Value, secrets.Ref) { return w.admin, ref("env://DBT_CLOUD_TOKEN") }
-	w.shelf = memoryShelf{w.memory}
 	if s.shelf != nil {
 		s.shelf(w)
 	}
