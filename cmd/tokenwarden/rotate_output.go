@@ -34,8 +34,12 @@ func (a *app) writeRotations(o rotateOptions, results []rotate.Result, failures 
 		SchemaVersion int             `json:"schema_version"`
 		Rotations     []rotate.Result `json:"rotations"`
 		Errors        []string        `json:"errors"` // accounts and destinations that could not be read
+		LookAt        []string        `json:"look_at,omitempty"`
 		*bulkFields
 	}{SchemaVersion: rotationsVersion, Rotations: results, Errors: textsOf(failures)}
+	if o.compromised {
+		document.LookAt = lookAt()
+	}
 	if many != nil {
 		document.bulkFields = many.fields()
 	}
@@ -115,6 +119,7 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 		}
 	}
 	line("steps", strings.Join(done, ", "))
+	writeCompromised(line, r)
 	line("why", r.Error)
 	line("so far", r.Message)
 	if r.Status == rotate.Pending {
