@@ -228,7 +228,7 @@ func (a *app) connectAll(ctx context.Context, cfg config.Config, wanted func(nam
 		var err error
 		c.service, err = dbtcloud.New(dbtcloud.Config{
 			Host: c.Host, AccountID: c.ID, PerMinute: perMinute, Transport: a.env.transport,
-			UserAgent: userAgent(), Log: a.log.With("account", c.Name), Now: a.env.now, Sleep: a.env.sleep,
+			UserAgent: userAgent(), Log: a.log.With("account", c.Name), Now: a.env.now, Sleep: a.env.sleep, Rand: a.env.jitter,
 		})
 		if err != nil {
 			return nil, misuse("account %s: %w", c.label(), err)
