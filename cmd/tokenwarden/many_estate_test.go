@@ -31,7 +31,8 @@ type estate struct {
 
 	changes   int // calls of the store in this run that change something
 	downFrom  int // of those, the one from which on the store is down; 0: never
-	downCalls int // how many more calls find it down
+	downFor   int // how many calls find it down then
+	downCalls int // how many more do
 
 	stdout, stderr                                 bytes.Buffer
 	runs, requests, most, killed, stopped, reached int
@@ -199,7 +200,7 @@ func (e *estate) disturb(faults, within int, changing ...string) {
 	case 2:
 		at.Before = func() { e.cancel() }
 	default:
-		e.downFrom = 1 + e.draw.IntN(200)
+		e.downFrom, e.downFor = 1+e.draw.IntN(200), 30
 	}
 	e.sim.Plan(append([]dbtcloudtest.Rule{at}, rules...)...)
 }
@@ -223,7 +224,7 @@ func (e *estate) fault() dbtcloudtest.Rule {
 func (e *estate) store(_ context.Context, c secretstest.Call) error {
 	if c.Op == secretstest.Write || c.Op == secretstest.Label {
 		if e.changes++; e.changes == e.downFrom {
-			e.downCalls = 30
+			e.downCalls = e.downFor
 		}
 	}
 	if e.downCalls > 0 {
