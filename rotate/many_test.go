@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,5 +190,61 @@ func (w *world) unchanged(t *testing.T, before secrets.Value) {
 	}
 	if !w.memory.Get(w.refs[0]).Equal(before) {
 		t.Error("the value was changed")
+	}
+}
+
+// A compromised token goes in this run, also when it waits in an overlap and was
+// used a moment ago; what else a rotation asks for it still asks.
+func TestCompromised(t *testing.T) {
+	leaked := defaults()
+	leaked.Compromised = "in a build log"
+	t.Run("in its overlap", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.must(rotate.Pending, w.rotate(defaults()))
+			w.use(t, w.old)
+			r := w.must(rotate.Rotated, w.rotate(leaked))
+			if r.Compromised != leaked.Compromised {
+				t.Errorf("the result says %q", r.Compromised)
+			}
+			w.finished(r)
+		})
+	})
+	t.Run("an empty destination", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.memory.Delete(w.refs[0])
+			r := w.must(rotate.Refused, w.rotate(leaked))
+			if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "still alive") {
+				t.Errorf("warnings: %q", r.Warnings)
+			}
+		})
+	})
+	t.Run("evidence", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			r, kept := w.rotator(), evidence{}
+			r.Evidence = &kept
+			w.must(rotate.Rotated, w.with(r, w.old, leaked))
+			if len(kept) == 0 || slices.ContainsFunc(kept, func(e rotate.Entry) bool { return !e.Compromised }) {
+				t.Errorf("%+v", kept)
+			}
+		})
+	})
+}
+
+type evidence []rotate.Entry
+
+func (e *evidence) Record(_ context.Context, entry rotate.Entry) error {
+	*e = append(*e, entry)
+	return nil
+}
+
+// use lets a consumer of a token ask for something.
+func (w *world) use(t *testing.T, id int64) {
+	t.Helper()
+	r := w.rotator()
+	if _, err := r.Account.As(secrets.NewValue(w.sim.ValueOf(id))).Authenticate(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
