@@ -166,7 +166,7 @@ func (s *Service) As(token secrets.Value) *Client {
 	defer s.mu.Unlock()
 	b, found := s.buckets[key]
 	if !found {
-		b = &bucket{limiter: rate.NewLimiter(s.rate, s.burst), sent: make([]time.Time, s.perMinute)}
+		b = &bucket{limiter: rate.NewLimiter(s.rate, s.burst), perMinute: s.perMinute}
 		s.buckets[key] = b
 	}
 	return &Client{service: s, token: token, bucket: b}
