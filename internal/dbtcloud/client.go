@@ -156,6 +156,7 @@ type Client struct {
 	service *Service
 	token   secrets.Value
 	bucket  *bucket
+	observe func(Reply) // nil: nobody observes
 }
 
 // As returns a client with the given credential. Clients with the same value
