@@ -112,6 +112,9 @@ func writeSummary(w io.Writer, b *bulk, ending string) {
 	if others := len(b.left) - later; others > 0 {
 		parts = append(parts, fmt.Sprintf("%d not taken", others))
 	}
+	if len(b.canaries) > 0 && len(b.results) > 1 {
+		fmt.Fprintf(w, "tried before the others, as canaries: %s\n", listIDs(b.canaries))
+	}
 	fmt.Fprintf(w, "in all: %s\n", strings.Join(parts, ", "))
 	if counts[rotate.Pending] > 0 {
 		fmt.Fprintf(w, "to end those that wait: %s\n", ending)
