@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tokenwarden/tokenwarden/audit"
+	"github.com/tokenwarden/tokenwarden/audit/report"
+	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/notify"
+	"github.com/tokenwarden/tokenwarden/rotate"
+)
+
+// announce tells people what changed, and says on stderr when nothing was known
+// of earlier nights.
+func (a *app) announce(ctx context.Context, cfg config.Config, o outlets, nights []notify.Night) (notify.Result, error) {
+	n := notify.Notifier{
+		Channel: o.slack, States: o.states, Remind: cfg.Notify.Remind, Owner: owner(cfg.Notify.Owners),
+		Clock: a.clock(), Rand: a.env.rand,
+	}
+	if end, limited := ctx.Deadline(); limited {
+		n.Limit = max(time.Until(end), time.Second)
+	}
+	result, err := n.Ensure(ctx, nights)
+	if result.State != nil {
+		_, _ = fmt.Fprintf(a.env.stderr, "note: %s; what stands is announced once, and nothing as new\n", printable(result.State.Error()))
+	}
+	return result, err
+}
+
+// nights are what a report and the rotations of a run say of each account.
+func (a *app) nights(r *audit.Report, results []rotate.Result) ([]notify.Night, error) {
+	var all []notify.Night
+	for _, part := range r.Split() {
+		account := &part.Accounts[0]
+		night := notify.Night{Account: accountKey(account.ID, account.Host), Name: account.Name, Problem: problem(account)}
+		for i := range part.Findings {
+			night.Alerts = append(night.Alerts, alertOf(&part.Findings[i]))
+		}
+		for _, c := range account.Coverage {
+			night.Coverage.Checks++
+			if c.Outcome == audit.Checked {
+				night.Coverage.Checked++
+			} else {
+				night.Unchecked = append(night.Unchecked, c.Check)
+			}
+		}
+		for _, g := range report.Gaps(account) {
+			night.Coverage.Missing = append(night.Coverage.Missing, fmt.Sprintf("%s: %s (%s)", strings.Join(g.Checks, ", "), g.Outcome, g.Detail))
+		}
+		for _, result := range results {
+			if result.Account == account.Name {
+				night.Rotations = append(night.Rotations, a.announced(result))
+			}
+		}
+		var page bytes.Buffer
+		if err := report.Write(&page, "html", part, report.Options{Version: version()}); err != nil {
+			return nil, err
+		}
+		night.Report = &notify.Report{Name: fileName(account.Name) + "-" + part.GeneratedAt.Format(time.DateOnly) + ".html", Body: page.Bytes()}
+		all = append(all, night)
+	}
+	return all, nil
+}
+
+// problem says why an account's report is not complete.
+func problem(account *audit.AccountReport) string {
+	if account.Status == audit.StatusComplete {
+		return ""
+	}
+	why := "why is in the report"
+	if len(account.Errors) > 0 {
+		why = account.Errors[0]
+	}
+	return "The account could not be read as the audit needs it, so nothing found means nothing: " + why
+}
+
+// alertOf is a finding as an alert. What it rests on makes it another alert when
+// it changes, but for what moves by itself.
+func alertOf(f *audit.Finding) notify.Alert {
+	name, _, _ := rotate.SplitName(f.Resource.Name)
+	alert := notify.Alert{
+		Key: f.Fingerprint, Rule: f.Rule, Severity: notify.Severity(f.Severity), Headline: f.Message, Owner: name, Resource: name,
+	}
+	if strings.HasPrefix(f.Remediation, program+" ") {
+		alert.Remedy = f.Remediation
+	} else if f.Remediation != "" {
+		alert.Headline += ". " + f.Remediation
+	}
+	var facts []string
+	for _, fact := range f.Evidence {
+		if fact.Key != "last_used" && fact.Key != "apitoken_last_used" {
+			facts = append(facts, fact.Key+"="+fact.Value)
+		}
+	}
+	alert.Facts = strings.Join(facts, "\n")
+	return alert
+}
+
+// announced is a rotation as it is announced, with the command that goes on
+// from there.
+func (a *app) announced(r rotate.Result) notify.Rotation {
+	n := notify.Rotation{Key: strconv.FormatInt(r.OldTokenID, 10), Name: r.Name, Status: string(r.Status), Owner: r.Name}
+	n.Text = strings.Join(append([]string{r.Message + r.Error}, r.Warnings...), "; ")
+	if r.PendingUntil != nil {
+		n.Until = *r.PendingUntil
+	}
+	switch r.Status {
+	case rotate.Failed, rotate.Pending:
+		n.Remedy = a.ending(nil)
+	case rotate.Refused:
+		n.Remedy = fmt.Sprintf("%s rotate --account %s --token-id %d --dry-run", program, shellWord(r.Account), r.OldTokenID)
+	case rotate.Rotated, rotate.Unchanged, rotate.Planned:
+	}
+	return n
+}
+
+// fileName makes a label fit for the name of a file.
+func fileName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || strings.ContainsRune(`/\:*?"<>|`, r) {
+			return '-'
+		}
+		return r
+	}, s)
+}
+
+var errNoSlack = errors.New("there is nobody to notify: the configuration has no notify.slack")
