@@ -106,7 +106,8 @@ func alertOf(f *audit.Finding) notify.Alert {
 // from there.
 func (a *app) announced(r rotate.Result) notify.Rotation {
 	n := notify.Rotation{Key: strconv.FormatInt(r.OldTokenID, 10), Name: r.Name, Status: string(r.Status), Owner: r.Name}
-	n.Text = strings.Join(append([]string{r.Message + r.Error}, r.Warnings...), "; ")
+	why := strings.TrimSuffix(r.Message+r.Error, "; tokenwarden rotate --pending ends it then") // the remedy says that
+	n.Text = strings.Join(append([]string{why}, r.Warnings...), "; ")
 	if r.PendingUntil != nil {
 		n.Until = *r.PendingUntil
 	}
