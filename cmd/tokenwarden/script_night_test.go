@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -46,6 +47,21 @@ func cmdNight(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path+".new", fmt.Appendf(nil, "%dh1m", 24*days), 0o600))
 	ts.Check(os.Rename(path+".new", path))
 }
+
+// cmdHold holds a file's lock as another run would.
+func cmdHold(ts *testscript.TestScript, _ bool, args []string) {
+	s := scriptOf(ts)
+	s.held = flock.New(args[0])
+	got, err := s.held.TryLock()
+	ts.Check(err)
+	if !got {
+		ts.Fatalf("%s is locked already", args[0])
+	}
+	ts.Defer(func() { _ = s.held.Close() })
+}
+
+// cmdRelease gives it back.
+func cmdRelease(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(scriptOf(ts).held.Close()) }
 
 // cmdServe runs `tokenwarden sim` as a process of its own, as users do, and sets
 // the variables that lead there.

@@ -130,7 +130,7 @@ func (l *listeners) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	method, isAPI := strings.CutPrefix(r.URL.Path, "/api/")
 	switch {
 	case isPing && l.down["heartbeat"], r.URL.Path == slackHookPath && l.down["webhook"], isAPI && l.down["slack"]:
-		http.Error(w, "sorry", http.StatusServiceUnavailable)
+		http.Error(w, "<h1>Sorry</h1>", http.StatusServiceUnavailable)
 	case isPing:
 		if ping = strings.TrimPrefix(ping, "/"); ping == "" {
 			ping = "ok"

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
@@ -64,6 +65,7 @@ func TestScripts(t *testing.T) {
 			"marker": cmdMarker, "human": cmdHuman, "requests": cmdRequests, "envsubst": cmdEnvsubst, "vault": cmdVault, "hang": cmdHang, "day": cmdDay,
 			"vaulttoken": cmdVaultToken, "aws": cmdAWS, "awspolicy": cmdAWSPolicy, "awsdelete": cmdAWSDelete,
 			"slack": cmdSlack, "told": cmdTold, "pings": cmdPings, "night": cmdNight, "serve": cmdServe, "api": cmdAPI, "metric": cmdMetric,
+			"hold": cmdHold, "release": cmdRelease,
 		},
 	})
 }
@@ -78,6 +80,7 @@ type script struct {
 	markers []string // secrets of this script besides the simulator's
 
 	listeners *listeners
+	held      *flock.Flock
 	elsewhere []string // secrets that go to those whose they are, and nowhere else
 }
 
@@ -267,18 +270,20 @@ func cmdHuman(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cmdRequests looks at how many requests were sent that could change something.
+// cmdRequests looks at how many requests were sent, or how many that could change
+// something.
 func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
-	changing := 0
+	counts := map[string]int{"changing": 0, "all": 0}
 	for _, r := range scriptOf(ts).sim.Requests() {
+		counts["all"]++
 		if r.Method != http.MethodGet {
-			changing++
+			counts["changing"]++
 		}
 	}
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	if args[0] != "changing" || changing != want {
-		ts.Fatalf("%d changing requests, expected %d", changing, want)
+	if got, known := counts[args[0]]; !known || got != want {
+		ts.Fatalf("%d %s requests, expected %d", got, args[0], want)
 	}
 }
 
