@@ -16,6 +16,9 @@ import (
 	"github.com/tokenwarden/tokenwarden/rotate"
 )
 
+// usualLimit is how long announcing may take by itself (notify.Notifier.Limit).
+const usualLimit = 5 * time.Minute
+
 // announce tells people what changed, and says on stderr when nothing was known
 // of earlier nights.
 func (a *app) announce(ctx context.Context, cfg config.Config, o outlets, nights []notify.Night) (notify.Result, error) {
@@ -23,7 +26,8 @@ func (a *app) announce(ctx context.Context, cfg config.Config, o outlets, nights
 		Channel: o.slack, States: o.states, Remind: cfg.Notify.Remind, Owner: owner(cfg.Notify.Owners),
 		Clock: a.clock(), Rand: a.env.rand,
 	}
-	if end, limited := ctx.Deadline(); limited {
+	// What a run that is killed leaves behind keeps others waiting for its limit.
+	if end, limited := ctx.Deadline(); limited && time.Until(end) < usualLimit {
 		n.Limit = max(time.Until(end), time.Second)
 	}
 	result, err := n.Ensure(ctx, nights)

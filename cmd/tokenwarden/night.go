@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -25,6 +26,7 @@ type night struct {
 
 	report    *audit.Report
 	results   []rotate.Result
+	left      int            // flagged tokens that a later night takes
 	announced *notify.Result // nil: Slack is not configured, or it failed altogether
 	code      exitCode       // the worst of the parts so far
 }
@@ -64,7 +66,10 @@ func (n *night) do() error {
 		return err
 	}
 	n.report = first
-	n.part("finishing pending rotations", func() error { return n.rotate(ctx, rotateOptions{pending: true, yes: true}) })
+	n.part("finishing pending rotations", func() error { return n.finishPending(ctx) })
+	if n.options.rotateFlagged {
+		n.part("rotating what is flagged", func() error { return n.rotateWhatIsFlagged(ctx) })
+	}
 	if n.retired() && ctx.Err() == nil {
 		// What stands now is what people are told, and not what stood before.
 		if n.report, err = n.examine(ctx, n.task.cfg, n.task.policy, n.task.require); err != nil {
@@ -76,17 +81,34 @@ func (n *night) do() error {
 	return nil
 }
 
-// rotate does what `tokenwarden rotate` does with these flags.
-func (n *night) rotate(ctx context.Context, o rotateOptions) error {
+// finishPending does what `tokenwarden rotate --pending --yes` does.
+func (n *night) finishPending(ctx context.Context) error {
+	o := rotateOptions{pending: true, yes: true}
 	rotations, failures, err := n.choose(ctx, n.task.cfg, o)
 	if err != nil {
 		return err
 	}
-	results := n.rotateAll(ctx, rotations, o.options(n.task.cfg.Rotate, 0), n.evidence) // the night's deadline is theirs
+	return n.took(n.rotateAll(ctx, rotations, o.options(n.task.cfg.Rotate, 0), n.evidence), failures) // the night's deadline is theirs
+}
+
+// rotateWhatIsFlagged does what `tokenwarden rotate --flagged --yes` does.
+func (n *night) rotateWhatIsFlagged(ctx context.Context) error {
+	o := rotateOptions{flagged: true, yes: true}
+	s, err := n.flagged(ctx, n.task.cfg)
+	if err != nil {
+		return err
+	}
+	b := n.rotateFlagged(ctx, s, cmp.Or(n.options.max, n.task.cfg.Rotate.Max), o.options(n.task.cfg.Rotate, 0), n.evidence)
+	n.left = b.fields().Left
+	return n.took(b.results, s.failures)
+}
+
+// took takes in what rotations came to, and says what a person must know.
+func (n *night) took(results []rotate.Result, failures []error) error {
 	n.results = append(n.results, results...)
 	for _, r := range results {
 		if r.Status == rotate.Failed || r.Status == rotate.Refused {
-			_, _ = fmt.Fprintf(n.env.stderr, "error: %s: token %d %s: %s: %s\n", printable(r.Account), r.OldTokenID, audit.Quote(r.Name), r.Status, printable(r.Error))
+			complain(n.env.stderr, fmt.Errorf("%s: token %d %s: %s: %s", r.Account, r.OldTokenID, audit.Quote(r.Name), r.Status, r.Error))
 		}
 	}
 	for _, err := range failures {
@@ -178,6 +200,9 @@ func (n *night) summary() string {
 	}
 	if len(rotations) > 0 {
 		parts = append(parts, "rotations: "+strings.Join(rotations, ", "))
+	}
+	if n.left > 0 {
+		parts = append(parts, fmt.Sprintf("%d flagged left for a later night", n.left))
 	}
 	if n.announced != nil {
 		items, told := 0, 0
