@@ -48,6 +48,28 @@ func cmdNight(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.Rename(path+".new", path))
 }
 
+// cmdDocumented takes the configuration out of a document: its only block of YAML,
+// with what is another here put in its place.
+func cmdDocumented(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args)%2 != 0 {
+		ts.Fatalf("usage: documented DOCUMENT FILE [OLD NEW]...")
+	}
+	page, err := os.ReadFile(args[0])
+	ts.Check(err)
+	_, block, found := strings.Cut(string(page), "```yaml\n")
+	block, _, closed := strings.Cut(block, "```\n")
+	if !found || !closed {
+		ts.Fatalf("%s has no YAML", args[0])
+	}
+	for pairs := args[2:]; len(pairs) > 0; pairs = pairs[2:] {
+		if !strings.Contains(block, pairs[0]) {
+			ts.Fatalf("%s has no %s", args[0], pairs[0])
+		}
+		block = strings.ReplaceAll(block, pairs[0], pairs[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(block), 0o600))
+}
+
 // cmdHold holds a file's lock as another run would.
 func cmdHold(ts *testscript.TestScript, _ bool, args []string) {
 	s := scriptOf(ts)
