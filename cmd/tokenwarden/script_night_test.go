@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -20,6 +21,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
 )
 
 // clockVariable names a file that says by how much a script's clock is ahead.
@@ -84,6 +87,24 @@ func cmdHold(ts *testscript.TestScript, _ bool, args []string) {
 
 // cmdRelease gives it back.
 func cmdRelease(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(scriptOf(ts).held.Close()) }
+
+// cmdTerminate sends SIGTERM to the process whose id is in a file, when an
+// operation has taken effect and before its answer arrives.
+func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: terminate OPERATION PIDFILE")
+	}
+	path := ts.MkAbs(args[1])
+	scriptOf(ts).sim.Plan(dbtcloudtest.Rule{Operation: args[0], Nth: 1, After: func() {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return // nothing is terminated, and the script sees that
+		}
+		if id, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+			_ = syscall.Kill(id, syscall.SIGTERM)
+		}
+	}})
+}
 
 // cmdServe runs `tokenwarden sim` as a process of its own, as users do, and sets
 // the variables that lead there.

@@ -65,7 +65,7 @@ func TestScripts(t *testing.T) {
 			"marker": cmdMarker, "human": cmdHuman, "requests": cmdRequests, "envsubst": cmdEnvsubst, "vault": cmdVault, "hang": cmdHang, "day": cmdDay,
 			"vaulttoken": cmdVaultToken, "aws": cmdAWS, "awspolicy": cmdAWSPolicy, "awsdelete": cmdAWSDelete,
 			"slack": cmdSlack, "told": cmdTold, "pings": cmdPings, "night": cmdNight, "serve": cmdServe, "api": cmdAPI, "metric": cmdMetric,
-			"documented": cmdDocumented, "hold": cmdHold, "release": cmdRelease,
+			"documented": cmdDocumented, "hold": cmdHold, "terminate": cmdTerminate, "release": cmdRelease,
 		},
 	})
 }
