@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,8 +38,18 @@ func (a *app) announce(ctx context.Context, cfg config.Config, o outlets, nights
 	return result, err
 }
 
-// nights are what a report and the rotations of a run say of each account.
-func (a *app) nights(r *audit.Report, results []rotate.Result) ([]notify.Night, error) {
+// rotating is what a run has to say of rotations.
+type rotating struct {
+	results  []rotate.Result
+	troubles []error // why they could not all be looked for: a store, an account, a configuration
+}
+
+// cannotRotate is the rule of the alert that stands while there are troubles.
+const cannotRotate = "rotation-incomplete"
+
+// nights are what a report and the rotations of a run say of each account. An
+// audit alone has not looked at rotations: done is nil.
+func (a *app) nights(r *audit.Report, done *rotating) ([]notify.Night, error) {
 	var all []notify.Night
 	for _, part := range r.Split() {
 		account := &part.Accounts[0]
@@ -57,9 +68,13 @@ func (a *app) nights(r *audit.Report, results []rotate.Result) ([]notify.Night, 
 		for _, g := range report.Gaps(account) {
 			night.Coverage.Missing = append(night.Coverage.Missing, fmt.Sprintf("%s: %s (%s)", strings.Join(g.Checks, ", "), g.Outcome, g.Detail))
 		}
-		for _, result := range results {
-			if result.Account == account.Name {
-				night.Rotations = append(night.Rotations, a.announced(result))
+		if done == nil {
+			night.Unchecked = append(night.Unchecked, cannotRotate)
+		} else {
+			for _, result := range done.results {
+				if result.Account == account.Name {
+					night.Rotations = append(night.Rotations, a.announced(result))
+				}
 			}
 		}
 		var page bytes.Buffer
@@ -68,6 +83,15 @@ func (a *app) nights(r *audit.Report, results []rotate.Result) ([]notify.Night, 
 		}
 		night.Report = &notify.Report{Name: fileName(account.Name) + "-" + part.GeneratedAt.Format(time.DateOnly) + ".html", Body: page.Bytes()}
 		all = append(all, night)
+	}
+	if done != nil && len(done.troubles) > 0 {
+		// Which account they are about, only their words tell: they are told once.
+		if i := slices.IndexFunc(all, func(n notify.Night) bool { return n.Problem == "" }); i >= 0 {
+			all[i].Alerts = append(all[i].Alerts, notify.Alert{
+				Key: cannotRotate, Rule: cannotRotate, Severity: notify.High, Remedy: program + " config check --probe",
+				Headline: "Rotations could not all be looked for, and may stay unfinished: " + errors.Join(done.troubles...).Error(),
+			})
+		}
 	}
 	return all, nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,7 +79,10 @@ func TestNights(t *testing.T) {
 			}},
 		},
 	}
-	nights, err := a.nights(r, []rotate.Result{{Account: "dev", AccountID: 1, OldTokenID: 7, Status: rotate.Failed}})
+	nights, err := a.nights(r, &rotating{
+		results:  []rotate.Result{{Account: "dev", AccountID: 1, OldTokenID: 7, Status: rotate.Failed}},
+		troubles: []error{errors.New("vault://a: sealed")},
+	})
 	if err != nil || len(nights) != 2 {
 		t.Fatalf("%d nights, %v", len(nights), err)
 	}
@@ -90,6 +95,15 @@ func TestNights(t *testing.T) {
 	}
 	if len(prod.Rotations) != 0 || len(dev.Rotations) != 1 || len(dev.Unchecked) != 2 || len(dev.Coverage.Missing) != 1 || dev.Coverage.Missing[0] != "a, b: error (sealed)" {
 		t.Errorf("%+v\n%+v", prod, dev)
+	}
+	// The trouble is told once, where the account's own problem does not stand already.
+	if len(prod.Alerts) != 1 || prod.Alerts[0].Key != cannotRotate || !strings.Contains(prod.Alerts[0].Headline, "vault://a: sealed") || len(dev.Alerts) != 0 {
+		t.Errorf("alerts %+v and %+v", prod.Alerts, dev.Alerts)
+	}
+	// An audit alone has not looked: what stands there is not resolved by it.
+	alone, err := a.nights(r, nil)
+	if err != nil || len(alone[0].Alerts) != 0 || !slices.Contains(alone[0].Unchecked, cannotRotate) {
+		t.Errorf("%+v, %v", alone[0], err)
 	}
 }
 
