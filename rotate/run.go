@@ -37,6 +37,7 @@ func (r *Rotator) Rotate(ctx context.Context, survey *Survey, req Request, opts 
 	if opts.DryRun {
 		r = r.dry()
 	}
+	opts = opts.compromised()
 	if opts.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, opts.Timeout)
@@ -188,7 +189,6 @@ func (u *run) finish(st step) {
 	switch st.status {
 	case Refused, Failed:
 		r.Error = st.because
-		r.Widespread = st.status == Failed && u.widespread()
 	case Rotated, Pending, Unchanged, Planned:
 		r.Message = st.because
 	}
@@ -217,6 +217,8 @@ func (u *run) finish(st step) {
 	if st.status == Pending {
 		r.Message += "; tokenwarden rotate --pending ends it then"
 	}
+	r.Compromised, r.Widespread = u.s.policy.Compromised, st.status == Failed && u.widespread()
+	u.stillAlive()
 }
 
 // describe says in a few words what a step does, for the progress line.
@@ -272,6 +274,7 @@ func (u *run) record(ctx context.Context, e Entry, phase, outcome string) error 
 		return nil
 	}
 	e.At, e.ServerTime, e.Phase, e.Outcome = u.Now().UTC(), u.s.now, phase, outcome
+	e.Compromised = u.s.policy.Compromised != ""
 	return u.Evidence.Record(ctx, e)
 }
 

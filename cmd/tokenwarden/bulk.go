@@ -67,7 +67,7 @@ func (a *app) rotateFlagged(ctx context.Context, s selection, most int, options 
 	progress := a.progress("rotating", -1)
 	defer progress.stop()
 	queue, proven := slices.Clone(s.flagged), map[*account]bool{}
-	why, detail := overMax, fmt.Sprintf("the %d tokens that one run may rotate come before it", most)
+	why, detail := overMax, fmt.Sprintf("one run rotates %d at the most", most)
 	for places := most; places > 0 && len(queue) > 0; {
 		due := queue[:min(places, len(queue))]
 		for _, t := range due {

@@ -61,6 +61,15 @@ func (r reason) inWords() string {
 	return string(r)
 }
 
+// writeReach is the plan of one among many: what the token can reach.
+func writeReach(w io.Writer, r rotate.Result) {
+	fmt.Fprintf(w, "%s: token %d %s: %s\n", r.Account, r.OldTokenID, audit.Quote(r.Name), r.Status)
+	writeWhat(liner(w), r.Plan)
+	for _, text := range r.Warnings {
+		liner(w)("warning", text)
+	}
+}
+
 // writeLeftOut counts what was left out by reason, and names the tokens.
 func writeLeftOut(w io.Writer, b *bulk) {
 	by := map[reason][]leftOut{}

@@ -24,6 +24,7 @@ type rotateOptions struct {
 	overlap      *time.Duration
 	quiet        *time.Duration
 	now, adopt   bool
+	compromised  bool
 	orphanMinAge *time.Duration
 	format       string
 	evidence     string
@@ -43,6 +44,7 @@ func (a *app) rotateCommand() *cli.Command {
 			"tokenwarden rotate --name 'Airflow prod' --dry-run",
 			"tokenwarden rotate --token-id 777 --to vault://secret/dbt/airflow#token --yes",
 			"tokenwarden rotate --flagged --max 20 --dry-run",
+			"tokenwarden rotate --token-id 777 --compromised --reason 'its value was in a public build log'",
 			"tokenwarden rotate --pending --yes",
 		},
 		flags: []cli.Flag{
@@ -61,6 +63,7 @@ func (a *app) rotateCommand() *cli.Command {
 			duration("orphan-min-age", "a replacement whose value is nowhere may be dropped from this age on, a `DURATION` (default: the configuration's, else 10m)", &o.orphanMinAge),
 			choice("format", "`FORMAT` of the result: table or json", &o.format, "table", "json"),
 			text("evidence", "append what was done to `FILE`, as JSON lines without secrets", &o.evidence),
+			toggle("compromised", "somebody else has the value: like --now, and said so wherever it is recorded; needs --reason", &o.compromised),
 			text("reason", "why it is done, a `TEXT` for the evidence (default: what was asked for)", &o.reason),
 		},
 		run: func(ctx context.Context, _ []string) error { return a.rotate(ctx, o) },
@@ -106,6 +109,9 @@ func (o *rotateOptions) check(a *app) error {
 	case !o.yes && !o.dryRun && !a.terminal():
 		return misuseHint("look at it with --dry-run first", "--yes is needed to act where no terminal can be asked")
 	}
+	if err := o.checkCompromised(); err != nil {
+		return err
+	}
 	for _, ref := range o.to {
 		if !ref.Writable() {
 			return misuse("--to: %s:// can only be read, so it cannot be a destination", ref.Scheme)
@@ -131,7 +137,10 @@ func (o *rotateOptions) options(c config.Rotate, timeout time.Duration) rotate.O
 		Now: o.now, Adopt: o.adopt, OrphanMinAge: or(o.orphanMinAge, c.OrphanMinAge),
 		Timeout: timeout, DryRun: o.dryRun,
 	}
-	if o.now {
+	if o.compromised {
+		options.Compromised = o.reason
+	}
+	if o.now || o.compromised {
 		options.Overlap, options.Quiet = 0, 0
 	}
 	return options

@@ -34,8 +34,12 @@ func (a *app) writeRotations(o rotateOptions, results []rotate.Result, failures 
 		SchemaVersion int             `json:"schema_version"`
 		Rotations     []rotate.Result `json:"rotations"`
 		Errors        []string        `json:"errors"` // accounts and destinations that could not be read
+		LookAt        []string        `json:"look_at,omitempty"`
 		*bulkFields
 	}{SchemaVersion: rotationsVersion, Rotations: results, Errors: textsOf(failures)}
+	if o.compromised {
+		document.LookAt = lookAt()
+	}
 	if many != nil {
 		document.bulkFields = many.fields()
 	}
@@ -48,6 +52,10 @@ func (a *app) writeRotations(o rotateOptions, results []rotate.Result, failures 
 func rotationsText(results []rotate.Result, failures []error, many *bulk, ending string) string {
 	var b strings.Builder
 	for _, r := range results {
+		if many != nil && r.Plan != nil {
+			writeReach(&b, r)
+			continue
+		}
 		writeRotation(&b, r, ending)
 	}
 	for _, err := range failures {
@@ -97,11 +105,7 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 		fmt.Fprintf(w, " → %d", r.NewTokenID)
 	}
 	fmt.Fprintf(w, ": %s\n", r.Status)
-	line := func(key, text string) {
-		if text != "" {
-			fmt.Fprintf(w, "  %-13s %s\n", key, text)
-		}
-	}
+	line := liner(w)
 	if r.Plan != nil {
 		writePlan(line, r.Plan)
 	} else {
@@ -121,6 +125,7 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 		}
 	}
 	line("steps", strings.Join(done, ", "))
+	writeCompromised(line, r)
 	line("why", r.Error)
 	line("so far", r.Message)
 	if r.Status == rotate.Pending {
@@ -131,19 +136,35 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 	}
 }
 
+// liner writes the lines below a rotation's first one.
+func liner(w io.Writer) func(key, text string) {
+	return func(key, text string) {
+		if text != "" {
+			fmt.Fprintf(w, "  %-13s %s\n", key, text)
+		}
+	}
+}
+
 func writePlan(line func(key, text string), p *rotate.Plan) {
+	writeWhat(line, p)
+	line("overlap", p.Overlap)
+	line("quiet", p.Quiet)
+	line("first", p.NextStep)
+}
+
+// writeWhat tells what a token can reach, and who reads it where.
+func writeWhat(line func(key, text string), p *rotate.Plan) {
 	for _, d := range p.Destinations {
 		line("destination", d)
 	}
 	for _, permission := range p.Permissions {
 		line("permission", permission)
 	}
+	used := "never, or it is not shown"
 	if p.LastUsed != nil {
-		line("last used", p.LastUsed.Format(time.RFC3339))
+		used = p.LastUsed.Format(time.RFC3339)
 	}
-	line("overlap", p.Overlap)
-	line("quiet", p.Quiet)
-	line("first", p.NextStep)
+	line("last used", used)
 }
 
 // confirm shows a person what would be done and asks. Where nothing would be,

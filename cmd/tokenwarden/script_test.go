@@ -246,8 +246,8 @@ func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdHuman does what people do meanwhile: delete or rename a token, use its
-// value, or put it into a variable.
+// cmdHuman does what people do meanwhile: delete or rename a token, put its
+// value into a variable, or store it, or anything else, somewhere.
 func cmdHuman(ts *testscript.TestScript, _ bool, args []string) {
 	sim := scriptOf(ts).sim
 	id, err := strconv.ParseInt(args[1], 10, 64)
@@ -263,6 +263,10 @@ func cmdHuman(ts *testscript.TestScript, _ bool, args []string) {
 				sim.Rename(t.ID, args[2])
 			}
 		}
+	case "stores":
+		ts.Setenv("STORED", sim.ValueOf(id))
+		ts.Check(ts.Exec("sh", "-c", `printf %s "$STORED" | tokenwarden secret put "$0"`, args[2]))
+		ts.Setenv("STORED", "")
 	case "knows":
 		ts.Setenv(args[2], sim.ValueOf(id))
 	default:
