@@ -56,8 +56,39 @@ func (n *night) watched(name string, ping func(context.Context) error) {
 	})
 }
 
-// do audits and rotates. An error means that nothing was attempted.
-func (n *night) do() error {
+// ended tells the heartbeat how the night ended.
+func (n *night) ended(code exitCode) {
+	n.watched("telling the heartbeat how the run ended", func(ctx context.Context) error {
+		return n.outlets.heartbeat.Done(ctx, int(code))
+	})
+}
+
+// begin opens all that the night writes to, and does its work. An error means
+// that nothing was attempted.
+func (n *night) begin() (err error) {
+	if n.outlets, err = n.app.outlets(n.times.work, n.task.cfg); err != nil {
+		return err
+	}
+	if n.evidence, err = n.openEvidence(rotateOptions{evidence: n.options.evidence, reason: "a nightly run"}); err != nil {
+		return err
+	}
+	if n.out, err = n.openOutput(n.options.audit.output); err != nil {
+		return err
+	}
+	n.watched("telling the heartbeat that the run began", func(ctx context.Context) error { return n.outlets.heartbeat.Start(ctx) })
+	return n.work()
+}
+
+// close lets go of what begin has opened.
+func (n *night) close() {
+	n.evidence.close()
+	if n.out != nil {
+		n.out.Close()
+	}
+}
+
+// work audits and rotates. An error means that nothing was attempted.
+func (n *night) work() error {
 	ctx := n.times.work
 	first, err := n.examine(ctx, n.task.cfg, n.task.policy, n.task.require)
 	if err != nil {
@@ -105,7 +136,7 @@ func (n *night) rotateWhatIsFlagged(ctx context.Context) error {
 // and an account that the audit could not read either is told as that.
 func (n *night) trouble(err error) error {
 	told := slices.ContainsFunc(n.rotating.troubles, func(e error) bool { return e.Error() == err.Error() })
-	if unread, is := errors.AsType[*unreadAccount](err); is {
+	if unread, is := errors.AsType[*unreadAccountError](err); is {
 		told = told || slices.ContainsFunc(n.report.Accounts, func(r audit.AccountReport) bool {
 			return r.Name == unread.name && r.Status != audit.StatusComplete
 		})

@@ -61,29 +61,13 @@ func (a *app) nightly(ctx context.Context, o nightlyOptions) error {
 	defer func() { _ = lock.Close() }()
 	n := &night{app: a, task: task, options: o, times: a.timesOfNight(ctx)}
 	defer n.times.stop()
-	if n.outlets, err = a.outlets(n.times.work, task.cfg); err != nil {
-		return err
-	}
-	if n.evidence, err = a.openEvidence(rotateOptions{evidence: o.evidence, reason: "a nightly run"}); err != nil {
-		return err
-	}
-	defer n.evidence.close()
-	if n.out, err = a.openOutput(o.audit.output); err != nil {
-		return err
-	}
-	defer n.out.Close()
-
-	n.watched("telling the heartbeat that the run began", func(ctx context.Context) error { return n.outlets.heartbeat.Start(ctx) })
-	if err := n.do(); err != nil { // nothing was attempted
-		n.watched("telling the heartbeat how the run ended", func(ctx context.Context) error {
-			return n.outlets.heartbeat.Done(ctx, int(codeOf(err)))
-		})
+	defer n.close()
+	if err := n.begin(); err != nil { // nothing was attempted
+		n.ended(codeOf(err))
 		return err
 	}
 	n.tell()
-	n.watched("telling the heartbeat how the run ended", func(ctx context.Context) error {
-		return n.outlets.heartbeat.Done(ctx, int(n.code))
-	})
+	n.ended(n.code)
 	_, _ = fmt.Fprintf(a.env.stderr, "nightly: %s; exit code %d\n", printable(n.summary()), n.code)
 	return exitWith(n.code)
 }

@@ -18,8 +18,10 @@ import (
 // The secrets of a script's Slack and heartbeat.
 const (
 	slackToken    = "xoxb-000000000000-theslackbottoken"
-	slackHookPath = "/services/T01234567/B01234567/thewebhookssecret"
-	heartbeatPath = "/ping/the-heartbeats-secret"
+	slackHook     = "thewebhookssecret"
+	slackHookPath = "/services/T01234567/B01234567/" + slackHook
+	heartbeat     = "the-heartbeats-secret"
+	heartbeatPath = "/ping/" + heartbeat
 )
 
 // listeners play Slack, by bot and by webhook, and a healthchecks.io.
@@ -44,12 +46,14 @@ func cmdSlack(ts *testscript.TestScript, neg bool, args []string) {
 		server := httptest.NewServer(l)
 		ts.Defer(server.Close)
 		ts.Defer(func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
 			if s.leaked(l.raw) {
 				ts.Fatalf("a secret was sent to Slack or to the heartbeat")
 			}
 		})
 		s.listeners = l
-		s.elsewhere = append(s.elsewhere, slackToken, slackHookPath, heartbeatPath)
+		s.elsewhere = append(s.elsewhere, slackToken, slackHook, heartbeat)
 		ts.Setenv("SLACK_API_URL", server.URL+"/api/")
 		ts.Setenv("SLACK_BOT_TOKEN", slackToken)
 		ts.Setenv("SLACK_WEBHOOK_URL", server.URL+slackHookPath)
