@@ -88,14 +88,16 @@ func cmdHold(ts *testscript.TestScript, _ bool, args []string) {
 // cmdRelease gives it back.
 func cmdRelease(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(scriptOf(ts).held.Close()) }
 
-// cmdTerminate sends SIGTERM to the process whose id is in a file, when an
-// operation has taken effect and before its answer arrives.
+// cmdTerminate sends SIGTERM to the process whose id is in a file: when an
+// operation has taken effect and before its answer arrives, or, with "hang",
+// while it goes unanswered.
 func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: terminate OPERATION PIDFILE")
+	hang := len(args) == 3 && args[2] == "hang"
+	if neg || len(args) != 2 && !hang {
+		ts.Fatalf("usage: terminate OPERATION PIDFILE [hang]")
 	}
 	path := ts.MkAbs(args[1])
-	scriptOf(ts).sim.Plan(dbtcloudtest.Rule{Operation: args[0], Nth: 1, After: func() {
+	kill := func() {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return // nothing is terminated, and the script sees that
@@ -103,7 +105,12 @@ func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {
 		if id, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
 			_ = syscall.Kill(id, syscall.SIGTERM)
 		}
-	}})
+	}
+	rule := dbtcloudtest.Rule{Operation: args[0], Nth: 1, After: kill}
+	if hang {
+		rule = dbtcloudtest.Rule{Operation: args[0], Fault: dbtcloudtest.TimeoutBefore, Before: kill}
+	}
+	scriptOf(ts).sim.Plan(rule)
 }
 
 // cmdServe runs `tokenwarden sim` as a process of its own, as users do, and sets
