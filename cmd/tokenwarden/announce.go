@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,9 +54,11 @@ func (a *app) nights(r *audit.Report, done *rotating) ([]notify.Night, error) {
 	var all []notify.Night
 	for _, part := range r.Split() {
 		account := &part.Accounts[0]
-		night := notify.Night{Account: accountKey(account.ID, account.Host), Name: account.Name, Problem: problem(account)}
+		night := notify.Night{Account: accountKey(account.ID, account.Host), Name: account.Name, Problem: problem(account), Remedy: a.pasted(program + " doctor")}
 		for i := range part.Findings {
-			night.Alerts = append(night.Alerts, alertOf(&part.Findings[i]))
+			alert := alertOf(&part.Findings[i])
+			alert.Remedy = a.pasted(alert.Remedy)
+			night.Alerts = append(night.Alerts, alert)
 		}
 		for _, c := range account.Coverage {
 			night.Coverage.Checks++
@@ -88,7 +91,7 @@ func (a *app) nights(r *audit.Report, done *rotating) ([]notify.Night, error) {
 		// Which account they are about, only their words tell: they are told once.
 		if i := slices.IndexFunc(all, func(n notify.Night) bool { return n.Problem == "" }); i >= 0 {
 			all[i].Alerts = append(all[i].Alerts, notify.Alert{
-				Key: cannotRotate, Rule: cannotRotate, Severity: notify.High, Remedy: program + " config check --probe",
+				Key: cannotRotate, Rule: cannotRotate, Severity: notify.High, Remedy: a.pasted(program + " config check --probe"),
 				Headline: "Rotations could not all be looked for, and may stay unfinished: " + errors.Join(done.troubles...).Error(),
 			})
 		}
@@ -141,12 +144,25 @@ func (a *app) announced(r rotate.Result) notify.Rotation {
 	}
 	switch r.Status {
 	case rotate.Failed, rotate.Pending:
-		n.Remedy = a.ending(nil)
+		n.Remedy = a.pasted(program + " rotate --pending --yes")
 	case rotate.Refused:
-		n.Remedy = fmt.Sprintf("%s rotate --account %s --token-id %d --dry-run", program, shellWord(r.Account), r.OldTokenID)
+		n.Remedy = a.pasted(fmt.Sprintf("%s rotate --account %s --token-id %d --dry-run", program, shellWord(r.Account), r.OldTokenID))
 	case rotate.Rotated, rotate.Unchanged, rotate.Planned:
 	}
 	return n
+}
+
+// pasted is a command for somebody in another folder: it names the configuration
+// that this run was given.
+func (a *app) pasted(command string) string {
+	path := a.common.config
+	if command == "" || path == "" {
+		return command
+	}
+	if dir, err := a.env.dir(); err == nil && !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	return command + " --config " + shellWord(path)
 }
 
 // fileName makes a label fit for the name of a file.

@@ -44,7 +44,7 @@ func TestAlertOf(t *testing.T) {
 }
 
 func TestAnnouncedRotations(t *testing.T) {
-	a := newApp(environment{})
+	a := newApp(environment{dir: func() (string, error) { return "/home/me", nil }})
 	a.common.config = "it's.yaml"
 	until := time.Date(2026, 2, 1, 3, 0, 0, 0, time.UTC)
 	for _, x := range []struct {
@@ -52,9 +52,9 @@ func TestAnnouncedRotations(t *testing.T) {
 		text, remedy string
 	}{
 		{rotate.Result{Status: rotate.Pending, Message: "token 7 lives on; tokenwarden rotate --pending ends it then", PendingUntil: &until},
-			"token 7 lives on", `tokenwarden rotate --pending --config 'it'\''s.yaml' --yes`},
-		{rotate.Result{Status: rotate.Failed, Error: "the store is sealed"}, "the store is sealed", `tokenwarden rotate --pending --config 'it'\''s.yaml' --yes`},
-		{rotate.Result{Status: rotate.Refused, Account: "a b", OldTokenID: 7, Error: "unknown owner"}, "unknown owner", `tokenwarden rotate --account 'a b' --token-id 7 --dry-run`},
+			"token 7 lives on", `tokenwarden rotate --pending --yes --config '/home/me/it'\''s.yaml'`},
+		{rotate.Result{Status: rotate.Failed, Error: "the store is sealed"}, "the store is sealed", `tokenwarden rotate --pending --yes --config '/home/me/it'\''s.yaml'`},
+		{rotate.Result{Status: rotate.Refused, Account: "a b", OldTokenID: 7, Error: "unknown owner"}, "unknown owner", `tokenwarden rotate --account 'a b' --token-id 7 --dry-run --config '/home/me/it'\''s.yaml'`},
 		{rotate.Result{Status: rotate.Rotated, Message: "done", Warnings: []string{"it has another name"}}, "done; it has another name", ""},
 	} {
 		got := a.announced(x.result)
