@@ -36,6 +36,11 @@ func (a *app) announce(ctx context.Context, cfg config.Config, o outlets, nights
 	if result.State != nil {
 		_, _ = fmt.Fprintf(a.env.stderr, "note: %s; what stands is announced once, and nothing as new\n", printable(result.State.Error()))
 	}
+	for _, account := range result.Accounts {
+		if account.Unattached != nil {
+			_, _ = fmt.Fprintf(a.env.stderr, "note: announced without the report: %s\n", printable(account.Unattached.Error()))
+		}
+	}
 	return result, err
 }
 

@@ -27,7 +27,7 @@ const (
 // listeners play Slack, by bot and by webhook, and a healthchecks.io.
 type listeners struct {
 	mu    sync.Mutex
-	down  map[string]bool // "slack", "webhook", "heartbeat"
+	down  map[string]bool // "slack", "files", "webhook", "heartbeat"
 	heard []post          // since the last "slack forget"
 	pings []string        // since the last "pings"
 	raw   []byte          // all that was ever sent
@@ -63,7 +63,7 @@ func cmdSlack(ts *testscript.TestScript, neg bool, args []string) {
 	case !neg && len(args) == 2 && (args[0] == "down" || args[0] == "up"):
 		s.listeners.set(args[1], args[0] == "down")
 	default:
-		ts.Fatalf("usage: slack [forget | down|up slack|webhook|heartbeat]")
+		ts.Fatalf("usage: slack [forget | down|up slack|files|webhook|heartbeat]")
 	}
 }
 
@@ -133,6 +133,8 @@ func (l *listeners) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ping, isPing := strings.CutPrefix(r.URL.Path, heartbeatPath)
 	method, isAPI := strings.CutPrefix(r.URL.Path, "/api/")
 	switch {
+	case strings.HasPrefix(method, "files.") && l.down["files"]:
+		fmt.Fprint(w, `{"ok": false, "error": "missing_scope"}`)
 	case isPing && l.down["heartbeat"], r.URL.Path == slackHookPath && l.down["webhook"], isAPI && l.down["slack"]:
 		http.Error(w, "<h1>Sorry</h1>", http.StatusServiceUnavailable)
 	case isPing:
