@@ -30,7 +30,6 @@ type bucket struct {
 	mu    sync.Mutex
 	sent  []time.Time // when each of the last requests leaves: as many as the limit allows in a minute
 	next  int         // the oldest of them
-	asked time.Time   // when this was looked at last
 	until time.Time   // end of the cooldown
 }
 
@@ -44,13 +43,9 @@ type place struct {
 // inMinute says when a request may leave, ready or later, so that no minute,
 // wherever it begins, has more than the limit: the limiter alone, which is full
 // at the start, would let twice as many out in the first one.
-func (b *bucket) inMinute(now, ready time.Time) (place, time.Time) {
+func (b *bucket) inMinute(ready time.Time) (place, time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if now.Before(b.asked) {
-		clear(b.sent) // the clock was put back
-	}
-	b.asked = now
 	p := place{bucket: b, index: b.next, before: b.sent[b.next]}
 	if free := p.before.Add(time.Minute); free.After(ready) {
 		ready = free
@@ -99,7 +94,7 @@ func (c *Client) wait(ctx context.Context, r request) *Error {
 	s := c.service
 	now := s.now()
 	reservation := c.bucket.limiter.ReserveN(now, 1)
-	place, ready := c.bucket.inMinute(now, now.Add(reservation.DelayFrom(now)))
+	place, ready := c.bucket.inMinute(now.Add(reservation.DelayFrom(now)))
 	waited := now
 	giveBack := func() { reservation.CancelAt(s.now()); place.giveBack() }
 	for {
