@@ -88,11 +88,17 @@ func (a *app) ending(to []secrets.Ref) string {
 		words = append(words, "--to", ref.String())
 	}
 	for i, word := range words {
-		if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("0123456789-_./:", r) }) {
-			words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
+		words[i] = shellWord(word)
 	}
 	return strings.Join(words, " ") + " --yes"
+}
+
+// shellWord quotes a word for a POSIX shell, unless it needs none.
+func shellWord(word string) string {
+	if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("0123456789-_./:", r) }) {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }
 
 // writeRotation tells a person of one rotation: what happened, until when the

@@ -91,11 +91,20 @@ func (a *app) surveys(ctx context.Context, cfg config.Config) (all []*account, f
 		case codeOf(err) == exitMisused:
 			return nil, nil, err
 		default:
-			failures = append(failures, err)
+			failures = append(failures, &unreadAccountError{c.Name, err})
 		}
 	}
 	return all, failures, nil
 }
+
+// unreadAccountError is why the tokens of an account could not be listed.
+type unreadAccountError struct {
+	name string
+	err  error
+}
+
+func (u *unreadAccountError) Error() string { return u.err.Error() }
+func (u *unreadAccountError) Unwrap() error { return u.err }
 
 // unread is the outcome for the token that was asked for, when the only account
 // that it can be in was not read; nil when there are several.
