@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +18,9 @@ import (
 	"github.com/tokenwarden/tokenwarden/rotate"
 )
 
+// usualLimit is how long announcing may take by itself (notify.Notifier.Limit).
+const usualLimit = 5 * time.Minute
+
 // announce tells people what changed, and says on stderr when nothing was known
 // of earlier nights.
 func (a *app) announce(ctx context.Context, cfg config.Config, o outlets, nights []notify.Night) (notify.Result, error) {
@@ -23,24 +28,42 @@ func (a *app) announce(ctx context.Context, cfg config.Config, o outlets, nights
 		Channel: o.slack, States: o.states, Remind: cfg.Notify.Remind, Owner: owner(cfg.Notify.Owners),
 		Clock: a.clock(), Rand: a.env.rand,
 	}
-	if end, limited := ctx.Deadline(); limited {
+	// What a run that is killed leaves behind keeps others waiting for its limit.
+	if end, limited := ctx.Deadline(); limited && time.Until(end) < usualLimit {
 		n.Limit = max(time.Until(end), time.Second)
 	}
 	result, err := n.Ensure(ctx, nights)
 	if result.State != nil {
 		_, _ = fmt.Fprintf(a.env.stderr, "note: %s; what stands is announced once, and nothing as new\n", printable(result.State.Error()))
 	}
+	for _, account := range result.Accounts {
+		if account.Unattached != nil {
+			_, _ = fmt.Fprintf(a.env.stderr, "note: announced without the report: %s\n", printable(account.Unattached.Error()))
+		}
+	}
 	return result, err
 }
 
-// nights are what a report and the rotations of a run say of each account.
-func (a *app) nights(r *audit.Report, results []rotate.Result) ([]notify.Night, error) {
+// rotating is what a run has to say of rotations.
+type rotating struct {
+	results  []rotate.Result
+	troubles []error // why they could not all be looked for: a store, an account, a configuration
+}
+
+// cannotRotate is the rule of the alert that stands while there are troubles.
+const cannotRotate = "rotation-incomplete"
+
+// nights are what a report and the rotations of a run say of each account. An
+// audit alone has not looked at rotations: done is nil.
+func (a *app) nights(r *audit.Report, done *rotating) ([]notify.Night, error) {
 	var all []notify.Night
 	for _, part := range r.Split() {
 		account := &part.Accounts[0]
-		night := notify.Night{Account: accountKey(account.ID, account.Host), Name: account.Name, Problem: problem(account)}
+		night := notify.Night{Account: accountKey(account.ID, account.Host), Name: account.Name, Problem: problem(account), Remedy: a.pasted(program + " doctor")}
 		for i := range part.Findings {
-			night.Alerts = append(night.Alerts, alertOf(&part.Findings[i]))
+			alert := alertOf(&part.Findings[i])
+			alert.Remedy = a.pasted(alert.Remedy)
+			night.Alerts = append(night.Alerts, alert)
 		}
 		for _, c := range account.Coverage {
 			night.Coverage.Checks++
@@ -53,9 +76,13 @@ func (a *app) nights(r *audit.Report, results []rotate.Result) ([]notify.Night, 
 		for _, g := range report.Gaps(account) {
 			night.Coverage.Missing = append(night.Coverage.Missing, fmt.Sprintf("%s: %s (%s)", strings.Join(g.Checks, ", "), g.Outcome, g.Detail))
 		}
-		for _, result := range results {
-			if result.Account == account.Name {
-				night.Rotations = append(night.Rotations, a.announced(result))
+		if done == nil {
+			night.Unchecked = append(night.Unchecked, cannotRotate)
+		} else {
+			for _, result := range done.results {
+				if result.Account == account.Name {
+					night.Rotations = append(night.Rotations, a.announced(result))
+				}
 			}
 		}
 		var page bytes.Buffer
@@ -64,6 +91,15 @@ func (a *app) nights(r *audit.Report, results []rotate.Result) ([]notify.Night, 
 		}
 		night.Report = &notify.Report{Name: fileName(account.Name) + "-" + part.GeneratedAt.Format(time.DateOnly) + ".html", Body: page.Bytes()}
 		all = append(all, night)
+	}
+	if done != nil && len(done.troubles) > 0 {
+		// Which account they are about, only their words tell: they are told once.
+		if i := slices.IndexFunc(all, func(n notify.Night) bool { return n.Problem == "" }); i >= 0 {
+			all[i].Alerts = append(all[i].Alerts, notify.Alert{
+				Key: cannotRotate, Rule: cannotRotate, Severity: notify.High, Remedy: a.pasted(program + " config check --probe"),
+				Headline: "Rotations could not all be looked for, and may stay unfinished: " + errors.Join(done.troubles...).Error(),
+			})
+		}
 	}
 	return all, nil
 }
@@ -106,18 +142,32 @@ func alertOf(f *audit.Finding) notify.Alert {
 // from there.
 func (a *app) announced(r rotate.Result) notify.Rotation {
 	n := notify.Rotation{Key: strconv.FormatInt(r.OldTokenID, 10), Name: r.Name, Status: string(r.Status), Owner: r.Name}
-	n.Text = strings.Join(append([]string{r.Message + r.Error}, r.Warnings...), "; ")
+	why := strings.TrimSuffix(r.Message+r.Error, "; tokenwarden rotate --pending ends it then") // the remedy says that
+	n.Text = strings.Join(append([]string{why}, r.Warnings...), "; ")
 	if r.PendingUntil != nil {
 		n.Until = *r.PendingUntil
 	}
 	switch r.Status {
 	case rotate.Failed, rotate.Pending:
-		n.Remedy = a.ending(nil)
+		n.Remedy = a.pasted(program + " rotate --pending --yes")
 	case rotate.Refused:
-		n.Remedy = fmt.Sprintf("%s rotate --account %s --token-id %d --dry-run", program, shellWord(r.Account), r.OldTokenID)
+		n.Remedy = a.pasted(fmt.Sprintf("%s rotate --account %s --token-id %d --dry-run", program, shellWord(r.Account), r.OldTokenID))
 	case rotate.Rotated, rotate.Unchanged, rotate.Planned:
 	}
 	return n
+}
+
+// pasted is a command for somebody in another folder: it names the configuration
+// that this run was given.
+func (a *app) pasted(command string) string {
+	path := a.common.config
+	if command == "" || path == "" {
+		return command
+	}
+	if dir, err := a.env.dir(); err == nil && !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	return command + " --config " + shellWord(path)
 }
 
 // fileName makes a label fit for the name of a file.

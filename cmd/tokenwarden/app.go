@@ -127,6 +127,9 @@ func (a *app) color() bool {
 	return a.env.stdoutTerminal && !a.common.noColor && a.env.get("NO_COLOR") == "" && a.env.get("TERM") != "dumb"
 }
 
+// terminal tells whether a person can be asked.
+func (a *app) terminal() bool { return a.env.stdinTerminal && a.env.stderrTerminal }
+
 // timeout is how long the command may take.
 func (a *app) timeout() time.Duration {
 	if a.common.timeout != nil {

@@ -79,7 +79,7 @@ func (a *app) writeAnswers(format string, answers []notify.Answer) error {
 	table := tabwriter.NewWriter(a.env.stdout, 0, 8, 2, ' ', 0)
 	for _, c := range channels {
 		if c.Answered {
-			fmt.Fprintf(table, "answered\t%s\t\n", c.Channel)
+			fmt.Fprintf(table, "answered\t%s\n", c.Channel)
 		} else {
 			fmt.Fprintf(table, "FAILED\t%s\t%s\n", c.Channel, printable(c.Error))
 		}

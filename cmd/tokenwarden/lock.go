@@ -54,7 +54,8 @@ func tryLock(path string) (*flock.Flock, bool, error) {
 		return lock, got, err
 	}
 	if err == nil {
-		err = os.Chmod(path, 0o644) // whatever the umask: other users have to find it locked //nolint:gosec // it is empty
+		// Whatever the umask is: other users have to find it locked.
+		err = os.Chmod(path, 0o644) //nolint:gosec // it is empty
 	}
 	return made, got, err
 }

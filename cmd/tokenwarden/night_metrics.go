@@ -25,7 +25,7 @@ func (n *night) metrics() metrics.Run {
 				account.Tokens = append(account.Tokens, metrics.Token{ID: t.ID, Name: t.Name, Age: now.Sub(t.Created)})
 			}
 		}
-		for _, r := range n.results {
+		for _, r := range n.rotating.results {
 			if r.Account == from.Name {
 				account.Rotations[string(r.Status)]++
 			}

@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/urfave/cli/v2"
 )
 
 type nightlyOptions struct {
-	audit    auditOptions
-	evidence string
+	audit         auditOptions
+	rotateFlagged bool
+	max           int // with rotateFlagged; 0: what the configuration says
+	evidence      string
 }
 
 func (a *app) nightlyCommand() *cli.Command {
@@ -23,8 +26,13 @@ func (a *app) nightlyCommand() *cli.Command {
 			"one line to stderr, and to stdout only with --format or --output. Exit codes: the worst of its parts, of which 2\n" +
 			"(something could not be read, done or announced) outranks 1 (findings, a rotation that waits for a person) and 0;\n" +
 			"3 usage or configuration error, 75 another one is at work: in both nothing was attempted.",
-		examples: []string{"tokenwarden nightly", "tokenwarden nightly --format json --output /var/log/tokenwarden/report.json"},
+		examples: []string{
+			"tokenwarden nightly", "tokenwarden nightly --rotate-flagged --max 2",
+			"tokenwarden nightly --format json --output /var/log/tokenwarden/report.json",
+		},
 		flags: append(o.audit.flags(),
+			toggle("rotate-flagged", "rotate, too, what rotate --flagged would", &o.rotateFlagged),
+			count("max", "with --rotate-flagged: rotate at most `N` tokens (default: the configuration's, else 5)", &o.max, 1, math.MaxInt32),
 			text("evidence", "append what was done to `FILE`, as JSON lines without secrets", &o.evidence)),
 		run: func(ctx context.Context, _ []string) error { return a.nightly(ctx, o) },
 	})
@@ -39,6 +47,9 @@ func (o *auditOptions) wanted() bool {
 
 // nightly checks all that can be wrong with the set-up, and then does the night.
 func (a *app) nightly(ctx context.Context, o nightlyOptions) error {
+	if o.max != 0 && !o.rotateFlagged {
+		return misuse("--max is for --rotate-flagged")
+	}
 	task, err := a.auditTask(o.audit)
 	if err != nil {
 		return err
@@ -50,29 +61,13 @@ func (a *app) nightly(ctx context.Context, o nightlyOptions) error {
 	defer func() { _ = lock.Close() }()
 	n := &night{app: a, task: task, options: o, times: a.timesOfNight(ctx)}
 	defer n.times.stop()
-	if n.outlets, err = a.outlets(n.times.work, task.cfg); err != nil {
-		return err
-	}
-	if n.evidence, err = a.openEvidence(rotateOptions{evidence: o.evidence, reason: "a nightly run"}); err != nil {
-		return err
-	}
-	defer n.evidence.close()
-	if n.out, err = a.openOutput(o.audit.output); err != nil {
-		return err
-	}
-	defer n.out.Close()
-
-	n.watched("telling the heartbeat that the run began", func(ctx context.Context) error { return n.outlets.heartbeat.Start(ctx) })
-	if err := n.do(); err != nil { // nothing was attempted
-		n.watched("telling the heartbeat how the run ended", func(ctx context.Context) error {
-			return n.outlets.heartbeat.Done(ctx, int(codeOf(err)))
-		})
+	defer n.close()
+	if err := n.begin(); err != nil { // nothing was attempted
+		n.ended(codeOf(err))
 		return err
 	}
 	n.tell()
-	n.watched("telling the heartbeat how the run ended", func(ctx context.Context) error {
-		return n.outlets.heartbeat.Done(ctx, int(n.code))
-	})
+	n.ended(n.code)
 	_, _ = fmt.Fprintf(a.env.stderr, "nightly: %s; exit code %d\n", printable(n.summary()), n.code)
 	return exitWith(n.code)
 }

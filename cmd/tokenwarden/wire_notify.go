@@ -34,16 +34,8 @@ type watchdog interface {
 
 // outlets makes what the configuration names. A credential in a store that
 // cannot be read makes an outlet that says so whenever it is used; an unset
-// variable is a mistake in the set-up.
+// variable is a mistake in the set-up, of which the heartbeat can still be told.
 func (a *app) outlets(ctx context.Context, cfg config.Config) (o outlets, err error) {
-	if cfg.Notify.Slack != nil {
-		if o.slack, err = a.slack(ctx, *cfg.Notify.Slack); err != nil {
-			return o, err
-		}
-		if o.states, err = a.alertState(cfg); err != nil {
-			return o, err
-		}
-	}
 	if ref := cfg.Notify.Heartbeat; ref.Scheme != "" {
 		url, err := a.secret(ctx, ref)
 		switch {
@@ -55,7 +47,13 @@ func (a *app) outlets(ctx context.Context, cfg config.Config) (o outlets, err er
 			o.heartbeat = notify.Heartbeat{URL: url, Transport: a.env.transport, UserAgent: userAgent(), Clock: a.clock()}
 		}
 	}
-	return o, nil
+	if cfg.Notify.Slack != nil {
+		if o.slack, err = a.slack(ctx, *cfg.Notify.Slack); err != nil {
+			return o, err
+		}
+		o.states, err = a.alertState(cfg)
+	}
+	return o, err
 }
 
 func (a *app) slack(ctx context.Context, c config.Slack) (slackOutlet, error) {
