@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,17 +67,21 @@ const uncut = 50 * time.Second
 // timeout is the value of --timeout.
 func timeout(t *testing.T, args []string) time.Duration {
 	t.Helper()
-	for i, arg := range args {
-		if arg == "--timeout" {
-			d, err := time.ParseDuration(args[i+1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return d
-		}
+	d, err := time.ParseDuration(flag(t, args, "--timeout"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("no --timeout in %q", args)
-	return 0
+	return d
+}
+
+// flag is the value behind a flag.
+func flag(t *testing.T, args []string, name string) string {
+	t.Helper()
+	i := slices.Index(args, name)
+	if i < 0 || i+1 == len(args) {
+		t.Fatalf("no %s in %q", name, args)
+	}
+	return args[i+1]
 }
 
 // systemd itself finds nothing to complain about, and the service is shut in.

@@ -63,7 +63,10 @@ func TestWorkflowPermissions(t *testing.T) {
 		Jobs map[string]struct {
 			Minutes     int `json:"timeout-minutes"`
 			Permissions map[string]string
-			Steps       []struct{ Run string }
+			Steps       []struct {
+				Uses, Run string
+				With      map[string]string
+			}
 		}
 	}
 	if err := yaml.Unmarshal([]byte(read(t, workflowPath)), &workflow); err != nil {
@@ -77,11 +80,19 @@ func TestWorkflowPermissions(t *testing.T) {
 	if workflow.Concurrency.Cancel == nil || *workflow.Concurrency.Cancel {
 		t.Error("a run is cut off by the next one")
 	}
+	var written, uploaded string
 	for _, step := range job.Steps {
+		if strings.HasPrefix(step.Uses, "github/codeql-action/upload-sarif@") {
+			uploaded = step.With["sarif_file"] // actionlint does not know the inputs of this action
+		}
 		if args := strings.Fields(step.Run); len(args) > 0 && args[0] == "tokenwarden" {
+			written = flag(t, args, "--output")
 			if limit := timeout(t, args); float64(job.Minutes) < limit.Minutes()+5 {
 				t.Errorf("GitHub ends the job after %d minutes, and the run gives itself %s", job.Minutes, limit)
 			}
 		}
+	}
+	if written == "" || written != uploaded {
+		t.Errorf("the run writes %q, and %q is uploaded", written, uploaded)
 	}
 }
