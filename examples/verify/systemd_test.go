@@ -61,8 +61,8 @@ func TestUnits(t *testing.T) {
 }
 
 // uncut is how long a run may go on after a signal: 25 seconds in which a
-// rotation is not cut, and as much to say what happened.
-const uncut = 50 * time.Second
+// rotation is not cut, 20 to say what happened, and 20 for the last ping.
+const uncut = 65 * time.Second
 
 // timeout is the value of --timeout.
 func timeout(t *testing.T, args []string) time.Duration {
