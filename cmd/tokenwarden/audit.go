@@ -94,38 +94,56 @@ func (a *app) audit(ctx context.Context, o auditOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.notify {
+		return a.auditAndNotify(ctx, t, o)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
 	defer cancel()
-	var outlets outlets
-	if o.notify {
-		if t.cfg.Notify.Slack == nil {
-			return &exit{code: exitMisused, err: errNoSlack}
-		}
-		if outlets, err = a.outlets(ctx, t.cfg); err != nil {
-			return err
-		}
+	r, err := a.auditReport(ctx, t, o)
+	if err != nil {
+		return err
 	}
+	return exitWith(exitCode(r.ExitCode(t.failOn)))
+}
+
+// auditReport audits and writes the report.
+func (a *app) auditReport(ctx context.Context, t auditTask, o auditOptions) (*audit.Report, error) {
 	out, err := a.openOutput(o.output)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer out.Close()
-
 	r, err := a.examine(ctx, t.cfg, t.policy, t.require)
+	if err != nil {
+		return nil, err
+	}
+	return r, a.writeReport(out, o, r)
+}
+
+// auditAndNotify keeps some of the time for telling people: also that the audit
+// took all that it was given.
+func (a *app) auditAndNotify(ctx context.Context, t auditTask, o auditOptions) error {
+	if t.cfg.Notify.Slack == nil {
+		return &exit{code: exitMisused, err: errNoSlack}
+	}
+	times := a.timesOf(ctx)
+	defer times.stop()
+	outlets, err := a.outlets(times.work, t.cfg)
 	if err != nil {
 		return err
 	}
-	if err := a.writeReport(out, o, r); err != nil {
+	r, err := a.auditReport(times.work, t, o)
+	if err != nil {
 		return err
 	}
-	if o.notify {
-		nights, err := a.nights(r, nil)
-		if err != nil {
-			return err
-		}
-		if _, err := a.announce(ctx, t.cfg, outlets, nights); err != nil {
-			return err
-		}
+	nights, err := a.nights(r, nil)
+	if err != nil {
+		return err
+	}
+	telling, cancel := times.telling()
+	defer cancel()
+	if _, err := a.announce(telling, t.cfg, outlets, nights); err != nil {
+		return err
 	}
 	return exitWith(exitCode(r.ExitCode(t.failOn)))
 }

@@ -17,7 +17,7 @@ type night struct {
 	*app
 	task     auditTask
 	options  nightlyOptions
-	times    *nightTimes
+	times    *toldTimes
 	outlets  outlets
 	evidence *evidenceFile
 	out      *output

@@ -59,7 +59,7 @@ func (a *app) nightly(ctx context.Context, o nightlyOptions) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
-	n := &night{app: a, task: task, options: o, times: a.timesOfNight(ctx)}
+	n := &night{app: a, task: task, options: o, times: a.timesOf(ctx)}
 	defer n.times.stop()
 	defer n.close()
 	if err := n.begin(); err != nil { // nothing was attempted

@@ -37,9 +37,10 @@ func (a *app) rotateCommand() *cli.Command {
 		name:    "rotate",
 		summary: "replace a service token by one with the same permissions, wherever it is stored",
 		about: "Creates the replacement, proves it, stores it in every destination, and deletes the old token once the overlap and\n" +
-			"the quiet time are over: a later run, or --pending from any machine, finishes what one left unfinished. Without a\n" +
-			"terminal --yes is needed. Exit codes: 0 finished, unchanged or waiting as planned, 1 refused or waiting for a person,\n" +
-			"2 something failed (again is safe), 3 usage or configuration error.",
+			"the quiet time are over: a later run, or --pending from any machine, finishes what one left unfinished. --flagged is\n" +
+			"for many tokens: a canary first, then the oldest (docs/bulk.md). Without a terminal --yes is needed. Exit codes: 0\n" +
+			"finished, unchanged or waiting as planned, 1 refused or waiting for a person, 2 something failed (again is safe), 3\n" +
+			"usage or configuration error.",
 		examples: []string{
 			"tokenwarden rotate --name 'Airflow prod' --dry-run",
 			"tokenwarden rotate --token-id 777 --to vault://secret/dbt/airflow#token --yes",
@@ -227,7 +228,7 @@ func (a *app) rotateOne(ctx context.Context, r *rotation, options rotate.Options
 		}
 	}
 	result := rotator.Rotate(ctx, survey, r.request, options)
-	if len(result.Steps) == 0 { // nothing was changed, so the next one may begin with it
+	if len(result.Steps) == 0 || options.DryRun { // nothing was changed, so the next one may begin with it
 		r.account.survey = survey
 	}
 	return result

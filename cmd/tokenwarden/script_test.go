@@ -274,12 +274,17 @@ func cmdHuman(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cmdRequests looks at how many requests were sent, or how many that could change
-// something.
+// cmdRequests looks at how many requests were sent, how many that could change
+// something, or how many that were made with another token than the admin's.
 func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
-	counts := map[string]int{"changing": 0, "all": 0}
-	for _, r := range scriptOf(ts).sim.Requests() {
+	sim := scriptOf(ts).sim
+	admin, _ := sim.TokenByValue(sim.AdminToken())
+	counts := map[string]int{"changing": 0, "all": 0, "stored": 0}
+	for _, r := range sim.Requests() {
 		counts["all"]++
+		if r.TokenID != admin {
+			counts["stored"]++
+		}
 		if r.Method != http.MethodGet {
 			counts["changing"]++
 		}

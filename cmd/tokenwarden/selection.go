@@ -28,7 +28,7 @@ const (
 	suppressed   reason = "suppressed"    // the policy accepts the finding
 	neverRotated reason = "never"         // the configuration says rotate: never
 	inFlight     reason = "in-flight"     // an earlier run began it; --pending ends it
-	unplaced     reason = "undestined"    // it has no destination
+	unplaced     reason = "no-destination" // it has no destination
 	unreadable   reason = "unreadable"    // a destination could not be read
 	foreign      reason = "another-token" // a destination holds another token's value
 	emptyPlace   reason = "empty"         // a destination holds nothing

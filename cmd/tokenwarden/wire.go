@@ -247,7 +247,7 @@ func (a *app) service(c config.Account) (*dbtcloud.Service, error) {
 	}
 	s, err := dbtcloud.New(dbtcloud.Config{
 		Host: c.Host, AccountID: c.ID, PerMinute: perMinute, Transport: a.env.transport,
-		UserAgent: userAgent(), Log: a.log.With("account", c.Name), Now: a.env.now, Sleep: a.env.sleep,
+		UserAgent: userAgent(), Log: a.log.With("account", c.Name), Now: a.env.now, Sleep: a.env.sleep, Rand: a.env.jitter,
 	})
 	if err == nil {
 		a.services[c.Name] = s

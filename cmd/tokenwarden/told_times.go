@@ -9,9 +9,9 @@ import (
 // ended: by the deadline, or by a signal, after which a container has 30 seconds.
 const grace = 20 * time.Second
 
-// nightTimes divides the time of a nightly run. One deadline holds for all of
-// it; some of the time before it is kept for telling people what happened.
-type nightTimes struct {
+// toldTimes divides the time of a run that tells people what happened. One
+// deadline holds for all of it; some of the time before it is kept for telling.
+type toldTimes struct {
 	signals context.Context // of the whole program: ends with a signal
 	work    context.Context // for audit and rotations
 	stop    context.CancelFunc
@@ -19,15 +19,15 @@ type nightTimes struct {
 	end     time.Time // by the runtime's, which contexts go by
 }
 
-func (a *app) timesOfNight(ctx context.Context) *nightTimes {
-	t := &nightTimes{signals: ctx, begun: a.env.now(), end: time.Now().Add(a.timeout())}
+func (a *app) timesOf(ctx context.Context) *toldTimes {
+	t := &toldTimes{signals: ctx, begun: a.env.now(), end: time.Now().Add(a.timeout())}
 	t.work, t.stop = context.WithDeadlineCause(ctx, t.end.Add(-min(a.timeout()/5, 3*time.Minute)), errTimeout)
 	return t
 }
 
 // telling is the time for announcements: until the deadline, and at least grace
 // for what a rotation has held back that could not be cut.
-func (t *nightTimes) telling() (context.Context, context.CancelFunc) {
+func (t *toldTimes) telling() (context.Context, context.CancelFunc) {
 	end := t.end
 	if least := time.Now().Add(grace); end.Before(least) {
 		end = least
@@ -38,6 +38,6 @@ func (t *nightTimes) telling() (context.Context, context.CancelFunc) {
 }
 
 // lastWords is the time for one ping.
-func (t *nightTimes) lastWords() (context.Context, context.CancelFunc) {
+func (t *toldTimes) lastWords() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(t.signals), grace)
 }

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-func TestTimesOfNight(t *testing.T) {
-	night := func(t *testing.T, timeout time.Duration) (*nightTimes, context.CancelFunc) {
+func TestTimesOf(t *testing.T) {
+	night := func(t *testing.T, timeout time.Duration) (*toldTimes, context.CancelFunc) {
 		a := newApp(environment{now: time.Now})
 		a.common.timeout = &timeout
 		ctx, signal := context.WithCancel(t.Context())
-		times := a.timesOfNight(ctx)
+		times := a.timesOf(ctx)
 		t.Cleanup(times.stop)
 		return times, signal
 	}
