@@ -98,9 +98,9 @@ func TestSystemdAnalyze(t *testing.T) {
 	}
 
 	// It would be noticed.
-	misspelt := strings.NewReplacer("Persistent=", "Persistant=", "LoadCredential=dbt", "LoadCredentials=dbt")
-	for _, key := range []string{"Persistant", "LoadCredentials"} {
-		if said := analyze(t, misspelt, "verify", "tokenwarden.service", "tokenwarden.timer"); !strings.Contains(said, key) {
+	unknown := strings.NewReplacer("Persistent=", "PersistentTimer=", "LoadCredential=dbt", "LoadCredentials=dbt")
+	for _, key := range []string{"PersistentTimer", "LoadCredentials"} {
+		if said := analyze(t, unknown, "verify", "tokenwarden.service", "tokenwarden.timer"); !strings.Contains(said, key) {
 			t.Errorf("systemd-analyze does not mind %s: %s", key, said)
 		}
 	}
