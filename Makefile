@@ -52,7 +52,7 @@ mutants: ## take the guards of a rotation away one at a time: a named test has t
 
 .PHONY: docs
 docs: ## write the documents that are made from the code
-	UPDATE_DOCS=1 go test -count=1 -run Current ./audit/report ./cmd/tokenwarden
+	UPDATE_DOCS=1 go test -count=1 -run Current ./audit/report ./cmd/tokenwarden ./internal/canary
 	UPDATE_DOCS=1 go test -count=1 -run '^Test(Matrix|Requests)$$' ./rotate
 
 .PHONY: test-vault

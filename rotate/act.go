@@ -127,6 +127,9 @@ func (u *run) label(ctx context.Context, i int, value secrets.Value, label secre
 // prunable names the oldest half of the entries whose token this run knows to
 // be neither the old one nor a replacement, and whose value is not the present.
 func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
+	if u.leftBehind(c.Labels) {
+		return nil
+	}
 	var dead []secrets.Fingerprint
 	for fp, l := range c.Labels {
 		current := fp == c.Value.Fingerprint(u.account)
@@ -136,6 +139,23 @@ func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
 	}
 	slices.SortFunc(dead, func(a, b secrets.Fingerprint) int { return c.Labels[a].Written.Compare(c.Labels[b].Written) })
 	return dead[:len(dead)/2]
+}
+
+// leftBehind reports whether a replacement of a past rotation still lives: the
+// chain of entries from its old token to the present one is what settles it.
+func (u *run) leftBehind(labels secrets.Labels) bool {
+	for _, t := range u.latest.Tokens {
+		_, replaces, inFlight := SplitName(t.Name)
+		if _, lives := u.latest.Tokens[replaces]; !inFlight || lives {
+			continue
+		}
+		for _, l := range labels {
+			if l.TokenID == replaces {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fence writes the arbiter's present value again by check-and-set. A run that

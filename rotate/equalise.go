@@ -16,18 +16,10 @@ import (
 // is no error but the replacement's problem, on which next decides.
 func (u *run) equalise(ctx context.Context, r *replacement) error {
 	want := u.s.old.permissions
-	fresh, seen, err := u.token(ctx, r.id())
-	switch {
-	case err != nil:
+	if lives, err := u.lookAt(ctx, r); err != nil || !lives {
 		return err
-	case seen == notFound:
-		return fmt.Errorf("service token %d: the service answers 404 for the replacement: the credential may have lost a permission", r.id())
-	case seen == deleted:
-		u.s.run.refused = fmt.Sprintf("replacement %d was deleted by somebody else meanwhile; run the same command again", r.id())
-		u.forget(r.id())
-		return nil
 	}
-	r.token = fresh
+	fresh := r.token
 
 	rows, err := u.api.Permissions(ctx, r.id())
 	if err != nil {
@@ -69,13 +61,36 @@ func (u *run) equalise(ctx context.Context, r *replacement) error {
 		r.problem = "its permissions are not equal to the old token's: " + strings.Join(shorten(diff), "; ")
 		return nil
 	}
-	r.checked = true
-	if r.mine && !r.proved {
+	// What was asked for last tells the time from which the overlap is counted:
+	// lists of permissions and mappings tell none, and may have been slow to come.
+	if !r.mine {
+		if lives, err := u.lookAt(ctx, r); err != nil || !lives {
+			return err
+		}
+	} else if !r.proved {
 		if err := u.proveAlive(ctx, r); err != nil {
 			return err
 		}
 	}
+	r.checked = true
 	return u.witness(ctx, Entry{Step: string(equalise), TokenID: r.id(), Permissions: got.Lines(), Detail: "equal to the old token's"})
+}
+
+// lookAt reads a replacement again. One that somebody deleted is forgotten.
+func (u *run) lookAt(ctx context.Context, r *replacement) (lives bool, _ error) {
+	fresh, seen, err := u.token(ctx, r.id())
+	switch {
+	case err != nil:
+		return false, err
+	case seen == notFound:
+		return false, fmt.Errorf("service token %d: the service answers 404 for the replacement: the credential may have lost a permission", r.id())
+	case seen == deleted:
+		u.s.run.refused = fmt.Sprintf("replacement %d was deleted by somebody else meanwhile; run the same command again", r.id())
+		u.forget(r.id())
+		return false, nil
+	}
+	r.token = fresh
+	return true, nil
 }
 
 func isActive(g dbtcloud.Grant) bool { return g.State != dbtcloud.Deleted }

@@ -27,6 +27,7 @@ type run struct {
 	s       state
 	result  Result
 	latest  *Survey      // the last list pass
+	deleted []int64      // the replacements that a look has shown as deleted
 	held    *heldContext // set from just before the create until the value is stored or removed
 }
 

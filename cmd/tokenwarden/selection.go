@@ -25,16 +25,16 @@ type reason string
 
 // The reasons, as the JSON has them.
 const (
-	suppressed   reason = "suppressed"    // the policy accepts the finding
-	neverRotated reason = "never"         // the configuration says rotate: never
-	inFlight     reason = "in-flight"     // an earlier run began it; --pending ends it
+	suppressed   reason = "suppressed"     // the policy accepts the finding
+	neverRotated reason = "never"          // the configuration says rotate: never
+	inFlight     reason = "in-flight"      // an earlier run began it; --pending ends it
 	unplaced     reason = "no-destination" // it has no destination
-	unreadable   reason = "unreadable"    // a destination could not be read
-	foreign      reason = "another-token" // a destination holds another token's value
-	emptyPlace   reason = "empty"         // a destination holds nothing
-	unlabelled   reason = "unlabelled"    // a destination holds a value of unknown owner
-	overMax      reason = "max"           // for a later run: --max are done
-	stopped      reason = "stopped"       // for a later run: this one stopped before it
+	unreadable   reason = "unreadable"     // a destination could not be read
+	foreign      reason = "another-token"  // a destination holds another token's value
+	emptyPlace   reason = "empty"          // a destination holds nothing
+	unlabelled   reason = "unlabelled"     // a destination holds a value of unknown owner
+	overMax      reason = "max"            // for a later run: --max are done
+	stopped      reason = "stopped"        // for a later run: this one stopped before it
 )
 
 // later reports whether running the command again takes the token.

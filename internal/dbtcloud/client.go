@@ -156,6 +156,7 @@ type Client struct {
 	service *Service
 	token   secrets.Value
 	bucket  *bucket
+	observe func(Reply) // nil: nobody observes
 }
 
 // As returns a client with the given credential. Clients with the same value
@@ -166,7 +167,7 @@ func (s *Service) As(token secrets.Value) *Client {
 	defer s.mu.Unlock()
 	b, found := s.buckets[key]
 	if !found {
-		b = &bucket{limiter: rate.NewLimiter(s.rate, s.burst), sent: make([]time.Time, s.perMinute)}
+		b = &bucket{limiter: rate.NewLimiter(s.rate, s.burst), perMinute: s.perMinute}
 		s.buckets[key] = b
 	}
 	return &Client{service: s, token: token, bucket: b}

@@ -25,11 +25,12 @@ const (
 // bucket limits the requests of one credential, and keeps all of them back
 // while the service wants none.
 type bucket struct {
-	limiter *rate.Limiter
+	limiter   *rate.Limiter
+	perMinute int
 
 	mu    sync.Mutex
-	sent  []time.Time // when each of the last requests leaves: as many as the limit allows in a minute
-	next  int         // the oldest of them
+	sent  []time.Time // when each of the last requests leaves, perMinute of them at the most
+	next  int         // the oldest of them, once they are that many
 	until time.Time   // end of the cooldown
 }
 
@@ -37,21 +38,26 @@ type bucket struct {
 type place struct {
 	bucket *bucket
 	index  int
-	before time.Time // whose place it takes, a minute later at the earliest
+	at     time.Time // when it may leave
+	before time.Time // whose place it takes, a minute later at the earliest; zero: nobody's
 }
 
 // inMinute says when a request may leave, ready or later, so that no minute,
 // wherever it begins, has more than the limit: the limiter alone, which is full
 // at the start, would let twice as many out in the first one.
-func (b *bucket) inMinute(ready time.Time) (place, time.Time) {
+func (b *bucket) inMinute(ready time.Time) place {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := place{bucket: b, index: b.next, before: b.sent[b.next]}
-	if free := p.before.Add(time.Minute); free.After(ready) {
-		ready = free
+	if len(b.sent) < b.perMinute {
+		b.sent = append(b.sent, ready)
+		return place{bucket: b, index: len(b.sent) - 1, at: ready}
 	}
-	b.sent[p.index], b.next = ready, (p.index+1)%len(b.sent)
-	return p, ready
+	p := place{bucket: b, index: b.next, at: ready, before: b.sent[b.next]}
+	if free := p.before.Add(time.Minute); free.After(ready) {
+		p.at = free
+	}
+	b.sent[p.index], b.next = p.at, (p.index+1)%len(b.sent)
+	return p
 }
 
 // leaves notes when the request really goes, after a cooldown say.
@@ -66,10 +72,15 @@ func (p place) leaves(at time.Time) {
 // giveBack is for a request that is not sent. Where another one stands behind
 // it already, the place stays empty.
 func (p place) giveBack() {
-	p.bucket.mu.Lock()
-	defer p.bucket.mu.Unlock()
-	if p.bucket.next == (p.index+1)%len(p.bucket.sent) {
-		p.bucket.sent[p.index], p.bucket.next = p.before, p.index
+	b := p.bucket
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.next != (p.index+1)%len(b.sent) || b.sent[p.index] != p.at:
+	case p.before.IsZero():
+		b.sent = b.sent[:p.index]
+	default:
+		b.sent[p.index], b.next = p.before, p.index
 	}
 }
 
@@ -94,8 +105,8 @@ func (c *Client) wait(ctx context.Context, r request) *Error {
 	s := c.service
 	now := s.now()
 	reservation := c.bucket.limiter.ReserveN(now, 1)
-	place, ready := c.bucket.inMinute(now.Add(reservation.DelayFrom(now)))
-	waited := now
+	place := c.bucket.inMinute(now.Add(reservation.DelayFrom(now)))
+	ready, waited := place.at, now
 	giveBack := func() { reservation.CancelAt(s.now()); place.giveBack() }
 	for {
 		if err := ctx.Err(); err != nil {
