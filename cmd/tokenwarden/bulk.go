@@ -70,11 +70,7 @@ func (a *app) rotateFlagged(ctx context.Context, s selection, most int, options 
 	why, detail := overMax, fmt.Sprintf("one run rotates %d at the most", most)
 	for places := most; places > 0 && len(queue) > 0; {
 		due := queue[:min(places, len(queue))]
-		for _, t := range due {
-			if !proven[t.account] && t.power == nil {
-				t.power = a.power(ctx, t)
-			}
-		}
+		a.lookAtPowers(ctx, due, proven)
 		i := nextTurn(due, proven)
 		t := queue[i]
 		queue = slices.Delete(queue, i, i+1)
@@ -107,24 +103,31 @@ func nextTurn(due []*flaggedToken, proven map[*account]bool) int {
 	for i, t := range due {
 		switch {
 		case t.own || proven[t.account]:
-		case canary < 0, t.account == due[canary].account && t.power.Compare(*due[canary].power) < 0:
+		case canary < 0, t.account == due[canary].account && t.power.Compare(due[canary].power) < 0:
 			canary = i
 		}
 	}
 	return max(canary, 0)
 }
 
-// power is what a token may do, by the list's item, or else by its rows: an item
-// may show none of them (recorded). What cannot be read stays unknown, and the
-// rotation itself says why.
-func (a *app) power(ctx context.Context, t *flaggedToken) *rotate.Power {
-	rows := t.item.Grants
-	if len(rows) == 0 {
-		var err error
-		if rows, err = t.account.client().Permissions(ctx, t.item.ID); err != nil {
-			return &rotate.Power{}
+// lookAtPowers fills in what the tokens of accounts without a canary may do, by
+// the list's item, or else by their rows: an item may show none (recorded). What
+// cannot be read stays unknown, and the rotation itself says why.
+func (a *app) lookAtPowers(ctx context.Context, due []*flaggedToken, proven map[*account]bool) {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
+	defer cancel()
+	for _, t := range due {
+		if proven[t.account] || t.looked {
+			continue
 		}
+		t.looked = true
+		rows := t.item.Grants
+		if len(rows) == 0 {
+			var err error
+			if rows, err = t.account.client().Permissions(ctx, t.item.ID); err != nil {
+				return // one that does not answer is enough to wait for
+			}
+		}
+		t.power = rotate.PowerOf(t.item, rows)
 	}
-	power := rotate.PowerOf(t.item, rows)
-	return &power
 }

@@ -95,8 +95,8 @@ func writeLeftOut(w io.Writer, b *bulk) {
 	}
 }
 
-// writeSummary is the last line: how many came to what.
-func writeSummary(w io.Writer, b *bulk) {
+// writeSummary ends it: how many came to what, and what ends those that wait.
+func writeSummary(w io.Writer, b *bulk, ending string) {
 	counts := map[rotate.Status]int{}
 	for _, r := range b.results {
 		counts[r.Status]++
@@ -112,5 +112,11 @@ func writeSummary(w io.Writer, b *bulk) {
 	if others := len(b.left) - later; others > 0 {
 		parts = append(parts, fmt.Sprintf("%d not taken", others))
 	}
+	if len(b.canaries) > 0 && len(b.results) > 1 {
+		fmt.Fprintf(w, "tried before the others, as canaries: %s\n", listIDs(b.canaries))
+	}
 	fmt.Fprintf(w, "in all: %s\n", strings.Join(parts, ", "))
+	if counts[rotate.Pending] > 0 {
+		fmt.Fprintf(w, "to end those that wait: %s\n", ending)
+	}
 }

@@ -51,12 +51,16 @@ func (a *app) writeRotations(o rotateOptions, results []rotate.Result, failures 
 // rotationsText is the results for a person.
 func rotationsText(results []rotate.Result, failures []error, many *bulk, ending string) string {
 	var b strings.Builder
+	each := ending
+	if many != nil {
+		each = "" // said once, at the end
+	}
 	for _, r := range results {
 		if many != nil && r.Plan != nil {
 			writeReach(&b, r)
 			continue
 		}
-		writeRotation(&b, r, ending)
+		writeRotation(&b, r, each)
 	}
 	for _, err := range failures {
 		fmt.Fprintf(&b, "could not be read: %s\n", err)
@@ -68,7 +72,7 @@ func rotationsText(results []rotate.Result, failures []error, many *bulk, ending
 	case b.Len() == 0:
 		b.WriteString("nothing is to be done\n")
 	case many != nil:
-		writeSummary(&b, many)
+		writeSummary(&b, many, ending)
 	}
 	return b.String()
 }

@@ -15,9 +15,10 @@ import (
 // flaggedToken is a flagged token that bulk may rotate.
 type flaggedToken struct {
 	*rotation
-	item  dbtcloud.ServiceToken
-	own   bool          // it is the credential that this run authenticates with
-	power *rotate.Power // nil: not looked at yet
+	item   dbtcloud.ServiceToken
+	own    bool // it is the credential that this run authenticates with
+	power  rotate.Power
+	looked bool // power was looked at
 }
 
 // reason is why bulk does not take a flagged token.

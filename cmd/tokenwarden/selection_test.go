@@ -155,7 +155,7 @@ func TestTurns(t *testing.T) {
 	flag := func(id int64, c *account, year int, set string, own bool) *flaggedToken {
 		power := rotate.PowerOf(dbtcloud.ServiceToken{}, grants(set))
 		created := dbtcloud.Timestamp{Presence: dbtcloud.Known, Time: time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)}
-		return &flaggedToken{rotation: &rotation{account: c}, item: dbtcloud.ServiceToken{ID: id, CreatedAt: created}, own: own, power: &power}
+		return &flaggedToken{rotation: &rotation{account: c}, item: dbtcloud.ServiceToken{ID: id, CreatedAt: created}, own: own, power: power}
 	}
 	for name, c := range map[string]struct {
 		tokens  []*flaggedToken
