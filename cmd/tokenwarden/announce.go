@@ -144,6 +144,9 @@ func (a *app) announced(r rotate.Result) notify.Rotation {
 	n := notify.Rotation{Key: strconv.FormatInt(r.OldTokenID, 10), Name: r.Name, Status: string(r.Status), Owner: r.Name}
 	why := strings.TrimSuffix(r.Message+r.Error, "; tokenwarden rotate --pending ends it then") // the remedy says that
 	n.Text = strings.Join(append([]string{why}, r.Warnings...), "; ")
+	if r.Compromised != "" {
+		n.Text = strings.TrimSuffix("It was compromised: "+r.Compromised+"; "+n.Text, "; ")
+	}
 	if r.PendingUntil != nil {
 		n.Until = *r.PendingUntil
 	}

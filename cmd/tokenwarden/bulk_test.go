@@ -99,6 +99,7 @@ func TestLabelRequests(t *testing.T) {
 	s.store(t, "Airflow", "Looker", "CI")
 	s.sim.ForgetRequests()
 	s.run(t, exitOK, "config", "label", "--yes")
+	t.Logf("%d requests for 3 tokens", len(s.sim.Requests()))
 	if each := len(s.sim.Requests()) / 3; each < 10 || each > 15 {
 		t.Errorf("%d requests for each token", each)
 	}

@@ -29,6 +29,8 @@ type rotateOptions struct {
 	format       string
 	evidence     string
 	reason       string
+	notify       bool
+	tell         func([]rotate.Result, []error) error // with notify
 }
 
 func (a *app) rotateCommand() *cli.Command {
@@ -63,6 +65,7 @@ func (a *app) rotateCommand() *cli.Command {
 			toggle("adopt", "take a stored value of unknown owner for the old token's", &o.adopt),
 			duration("orphan-min-age", "a replacement whose value is nowhere may be dropped from this age on, a `DURATION` (default: the configuration's, else 10m)", &o.orphanMinAge),
 			choice("format", "`FORMAT` of the result: table or json", &o.format, "table", "json"),
+			toggle("notify", "announce the results, and what else has changed; what was not delivered is exit code 2", &o.notify),
 			text("evidence", "append what was done to `FILE`, as JSON lines without secrets", &o.evidence),
 			toggle("compromised", "somebody else has the value: like --now, and said so wherever it is recorded; needs --reason", &o.compromised),
 			text("reason", "why it is done, a `TEXT` for the evidence (default: what was asked for)", &o.reason),
@@ -99,6 +102,8 @@ func (o *rotateOptions) check(a *app) error {
 		return misuseHint("adopt its stored value by rotating it with --token-id", "--adopt is for one token at a time, not for --flagged")
 	case o.flagged && len(o.to) > 0:
 		return misuseHint("name the destinations in the configuration", "--to is for one token, not for --flagged")
+	case o.notify && o.dryRun:
+		return misuse("--notify tells what was done, and a --dry-run does nothing")
 	case o.max != 0 && !o.flagged:
 		return misuse("--max is for --flagged")
 	case o.pending && o.adopt:
@@ -155,6 +160,11 @@ func (a *app) rotate(ctx context.Context, o rotateOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.notify {
+		if o.tell, err = a.teller(ctx, cfg); err != nil {
+			return err
+		}
+	}
 	evidence, err := a.openEvidence(o)
 	if err != nil {
 		return err
@@ -180,10 +190,16 @@ func (a *app) rotate(ctx context.Context, o rotateOptions) error {
 	return a.report(o, a.rotateAll(ctx, rotations, options, evidence), failures, nil)
 }
 
-// report writes the results and turns them into an exit code.
+// report writes the results, tells of them where that was asked for, and turns
+// them into an exit code.
 func (a *app) report(o rotateOptions, results []rotate.Result, failures []error, many *bulk) error {
 	if err := a.writeRotations(o, results, failures, many); err != nil {
 		return err
+	}
+	if o.tell != nil {
+		if err := o.tell(results, failures); err != nil {
+			return &exit{code: exitFailed, err: err}
+		}
 	}
 	if len(failures) > 0 {
 		return exitWith(exitFailed)
