@@ -104,6 +104,7 @@ func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if id, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
 			_ = syscall.Kill(id, syscall.SIGTERM)
+			time.Sleep(300 * time.Millisecond) // the answer must not overtake the signal
 		}
 	}
 	rule := dbtcloudtest.Rule{Operation: args[0], Nth: 1, After: kill}
