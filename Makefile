@@ -60,3 +60,7 @@ docs: ## write the documents that are made from the code
 .PHONY: test-vault
 test-vault: ## run the store's suite against a real Vault server (a large download the first time)
 	cd secrets/vaultkv/realvault && go test -mod=mod ./...
+
+.PHONY: test-examples
+test-examples: ## hold the examples against systemd, Kubernetes, GitHub Actions and BuildKit (a download the first time)
+	cd examples/verify && go test -count=1 -v ./...

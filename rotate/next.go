@@ -62,6 +62,9 @@ func next(s *state) step {
 }
 
 func decide(s *state) step {
+	if s.policy.LabelOnly {
+		return nextLabel(s)
+	}
 	for _, part := range []func(*state) (step, bool){
 		nextOwnLeftover, nextFailure, nextLife, nextRefusal, nextOrphan, nextOwnership, nextCredential,
 	} {
@@ -219,6 +222,8 @@ func nextOwnership(s *state) (step, bool) {
 		}
 		own := d.content.Value.Equal(s.policy.credential)
 		switch {
+		case s.policy.NoProof:
+			return refuse("%s holds a value of unknown owner, and a run over many tokens proves none: run rotate --token-id %d", d.ref, s.old.id), true
 		case s.old.life != alive:
 			return refuse("%s holds a value of unknown owner and token %d is gone, so nothing can tell whose it is", d.ref, s.old.id), true
 		case s.policy.Adopt:

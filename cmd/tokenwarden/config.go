@@ -19,8 +19,8 @@ import (
 func (a *app) configCommand() *cli.Command {
 	return a.define(command{
 		name:     "config",
-		summary:  "write a first configuration, or check the one there is",
-		commands: []*cli.Command{a.configInitCommand(), a.configCheckCommand()},
+		summary:  "write a first configuration, check the one there is, or label what it names",
+		commands: []*cli.Command{a.configInitCommand(), a.configCheckCommand(), a.configLabelCommand()},
 	})
 }
 

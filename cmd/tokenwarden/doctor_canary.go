@@ -13,7 +13,7 @@ import (
 
 // canary measures one account with a token of its own.
 func (a *app) canary(ctx context.Context, format string, yes bool) error {
-	if !yes && !(a.env.stdinTerminal && a.env.stderrTerminal) {
+	if !yes && !a.terminal() {
 		return misuseHint("it creates a harmless token and removes it again", "--yes is needed for --canary where no terminal can be asked")
 	}
 	c, err := a.canaryAccount(ctx)
