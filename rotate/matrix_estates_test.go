@@ -160,7 +160,7 @@ func vaultEstate(t *testing.T, binary string) *estate {
 		t.Fatal(err)
 	}
 	e.fill()
-	vault.Observe = func(c vaulttest.Change) { e.watch.Changed(e.changeInVault(c)) }
+	vault.Observe = func(c vaulttest.Secret) { e.watch.Changed(e.changeInVault(c)) }
 	return e
 }
 
@@ -178,14 +178,14 @@ func operationOf(r *http.Request) string {
 	return "check"
 }
 
-func (e *estate) changeInVault(c vaulttest.Change) secretstest.Change {
+func (e *estate) changeInVault(c vaulttest.Secret) secretstest.Change {
 	change := secretstest.Change{By: secretstest.Label, Fields: map[string]secrets.Value{}, Labels: secrets.Labels{}}
 	for _, r := range e.refs {
 		if r.Path == c.Path {
 			change.Ref = r
 		}
 	}
-	for field, value := range c.Fields {
+	for field, value := range c.Fields() {
 		change.Fields[field] = secrets.NewValue(fmt.Sprint(value))
 	}
 	for key, text := range c.Custom {

@@ -1,6 +1,7 @@
 package rotate_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
@@ -17,6 +18,7 @@ type fault struct {
 	reply dbtcloudtest.Rule // on dbt Cloud's side: what the simulator does
 	// before and after happen at the call, whichever side it is on.
 	before, after act
+	late          bool                       // … which may happen when the run is over
 	lasts         bool                       // everything on that side goes wrong from here on
 	skip          func(*start, point) string // why a cell makes no sense; "" if it does
 	byPerson      bool                       // somebody wrote a destination, and puts it right before the third run
@@ -46,14 +48,15 @@ func effectless(_ *start, p point) string {
 }
 
 func bodiless(_ *start, p point) string {
-	if p.operation == "delete-token" {
-		return "the reply to a DELETE has no body that could be cut: the same as reset after"
+	switch p.operation {
+	case "delete-token", "label: PATCH metadata", "label: PUT metadata":
+		return "a reply without a body that could be cut: the same as reset after"
 	}
 	return ""
 }
 
 func onlyWrites(_ *start, p point) string {
-	if p.operation != "write" {
+	if !p.writes() {
 		return "only a write can meet the write of a person"
 	}
 	return ""
@@ -82,7 +85,9 @@ func faultsOf(side string) []fault {
 	case onService:
 		return append(serviceFaults(), everywhere()...)
 	case onStore:
-		return append(storeFaults(), everywhere()...)
+		return slices.Concat(storeFaults(), persons(), everywhere())
+	case onVault, onAWS:
+		return wireFaults(side)
 	}
 	errors := []fault{{name: "error before", before: refuseCall}, {name: "error after", after: refuseCall}}
 	if side == onEvidence {
@@ -96,6 +101,9 @@ func serviceFaults() []fault {
 		return fault{name: name, reply: dbtcloudtest.Rule{Fault: dbtcloudtest.StatusBefore, Status: status, RetryAfter: retryAfter}}
 	}
 	lost := func(name string, r dbtcloudtest.Rule) fault { return fault{name: name, reply: r, skip: effectless} }
+	later := func(name string, by time.Duration) fault {
+		return fault{name: name, reply: dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutLate, Late: by}, skip: effectless, late: true}
+	}
 	return []fault{
 		answer("400", 400, 0), answer("401", 401, 0), answer("403", 403, 0), answer("404", 404, 0),
 		answer("429", 429, 0), answer("429, Retry-After", 429, 20*time.Second),
@@ -104,8 +112,7 @@ func serviceFaults() []fault {
 		lost("500 after the effect", dbtcloudtest.Rule{Fault: dbtcloudtest.StatusAfter, Status: 500}),
 		{name: "timeout before", reply: dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutBefore}},
 		lost("timeout after", dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutAfter}),
-		lost("effect 3 s late", dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutLate, Late: 3 * time.Second}),
-		lost("effect 60 s late", dbtcloudtest.Rule{Fault: dbtcloudtest.TimeoutLate, Late: time.Minute}),
+		later("effect 3 s late", 3*time.Second), later("effect 60 s late", time.Minute),
 		{name: "reset before", reply: dbtcloudtest.Rule{Fault: dbtcloudtest.ResetBefore}},
 		lost("reset after", dbtcloudtest.Rule{Fault: dbtcloudtest.ResetAfter}),
 		{name: "half a body", reply: dbtcloudtest.Rule{Fault: dbtcloudtest.HalfBody}, skip: bodiless},
@@ -121,17 +128,20 @@ func storeFaults() []fault {
 		{name: "error before", before: refuseCall},
 		{name: "error after", after: refuseCall, skip: effectless},
 		{name: "errors from here on", before: refuseCall, lasts: true},
+	}
+}
+
+// persons are the faults of people who use other tools.
+func persons() []fault {
+	return []fault{
 		{name: "a person writes the old value again", skip: onlyWrites, before: func(p *process, ref secrets.Ref) error {
-			p.memory.Set(ref, p.sim.ValueOf(p.old))
+			p.shelf.Set(ref, p.sim.ValueOf(p.old))
 			return nil
 		}},
 		{name: "a person writes another token's value", skip: adopted, byPerson: true, before: func(p *process, ref secrets.Ref) error {
 			p.wronged = append(p.wronged, ref)
-			p.memory.Set(ref, p.sim.ValueOf(700))
+			p.shelf.Set(ref, p.sim.ValueOf(700))
 			return nil
 		}},
 	}
 }
-
-// late reports whether the fault lets something happen when the run may be over.
-func (f fault) late() bool { return f.reply.Fault == dbtcloudtest.TimeoutLate }

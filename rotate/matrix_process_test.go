@@ -20,6 +20,8 @@ import (
 const (
 	onService  = "dbt Cloud"
 	onStore    = "store"
+	onVault    = "Vault"
+	onAWS      = "AWS"
 	onEvidence = "evidence"
 	onCommand  = "after_store command"
 )
@@ -35,6 +37,12 @@ func (p point) String() string { return fmt.Sprintf("%s %s #%d", p.side, p.opera
 // changes reports whether the call has an effect that may get lost on the way
 // back, so that before it and after it are two moments.
 func (p point) changes() bool {
+	method, request, _ := strings.Cut(p.operation, ": ") // of the real stores
+	switch request {
+	case "PUT data", "PUT metadata", "PATCH metadata",
+		"CreateSecret", "PutSecretValue", "UpdateSecretVersionStage", "TagResource", "UntagResource":
+		return method == "write" || method == "label" // a check's have none
+	}
 	switch p.operation {
 	case "create-token", "post-permissions", "post-mapping", "rename-token", "delete-token", // dbt Cloud
 		"write", "label", // a store
@@ -43,6 +51,11 @@ func (p point) changes() bool {
 		return true
 	}
 	return false
+}
+
+// writes reports whether the call is one that makes a value the present one.
+func (p point) writes() bool {
+	return p.operation == "write" || p.changes() && strings.HasPrefix(p.operation, "write: ")
 }
 
 // injected is a fault at a point of a run.
@@ -69,7 +82,9 @@ type process struct {
 	faults  []*injected
 	calls   []point // in order of the sides, each in order
 	counts  map[point]int
-	present point     // the store's call under way
+	present point  // the store's call under way
+	method  string // … of a real store, each of whose requests is a call of its own
+	ref     secrets.Ref
 	signal  time.Time // when SIGTERM came
 	ended   string    // the status, or killed
 	took    time.Duration
@@ -85,7 +100,7 @@ func (w *cellWorld) execute(faults ...*injected) *process {
 	defer p.cancel()
 	var rules []dbtcloudtest.Rule
 	for _, f := range faults {
-		w.late = w.late || f.late()
+		w.late = w.late || f.late
 		if f.side == onService {
 			rules = append(rules, p.rule(f))
 		}
@@ -136,8 +151,7 @@ func (p *process) command() rotate.Result {
 	r.Log = slog.New(slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	r.Progress = func(text string) { p.said.WriteString(text) }
 	r.Evidence = p
-	intercept := &secretstest.Intercept{Store: p.watch.Through(p.memory), Before: p.beforeStore, After: p.afterStore}
-	r.Store = func(secrets.Ref) (secrets.Store, error) { return intercept, nil }
+	r.Store = p.shelf.open(p)
 	r.AfterStore = func(context.Context, []string, map[string]string) error {
 		return p.around(onCommand, "run", func() { p.commands++ })
 	}
@@ -156,6 +170,9 @@ func (p *process) Record(_ context.Context, e rotate.Entry) error {
 // next notes a call.
 func (p *process) next(side, operation string) point {
 	at := point{side: side, operation: operation}
+	if side == onService {
+		p.shelf.look() // at a request to a store it is looked when the request is over
+	}
 	p.counts[at]++
 	at.nth = p.counts[at]
 	p.calls = append(p.calls, at)

@@ -20,6 +20,7 @@ type start struct {
 	prepare func(*cellWorld) // before the watch begins
 	earlier func(*cellWorld) // under the watch: what earlier runs did
 	pause   time.Duration    // before each run
+	shelf   func(*cellWorld) // puts another shelf in the place of the memory
 }
 
 // cellWorld is the world of one cell.
@@ -43,10 +44,13 @@ func (s *start) world(t *testing.T) *cellWorld {
 	}
 	w := &cellWorld{world: newWorld(t, seeds...), options: s.options, pause: s.pause}
 	w.credential = func() (secrets.Value, secrets.Ref) { return w.admin, ref("env://DBT_CLOUD_TOKEN") }
+	if s.shelf != nil {
+		s.shelf(w)
+	}
 	if s.prepare != nil {
 		s.prepare(w)
 	}
-	w.watch = guarantee.New(w.sim, w.memory, w.old, w.refs...)
+	w.watch = w.shelf.watched(w)
 	if s.earlier != nil {
 		s.earlier(w)
 	}
@@ -56,12 +60,10 @@ func (s *start) world(t *testing.T) *cellWorld {
 // put makes a destination hold the old token's value, labelled or not.
 func (w *cellWorld) put(r secrets.Ref, labelled bool) {
 	value := secrets.NewValue(w.sim.ValueOf(w.old))
-	w.memory.Set(r, value.Reveal())
+	w.shelf.Set(r, value.Reveal())
 	if labelled {
 		label := secrets.Label{TokenID: w.old, AccountID: accountID, Written: time.Now().Add(-90 * 24 * time.Hour)}
-		if err := w.memory.Label(w.t.Context(), r, secrets.Labels{value.Fingerprint(accountID): label}, nil); err != nil {
-			w.t.Fatal(err)
-		}
+		w.shelf.Mark(r, secrets.Labels{value.Fingerprint(accountID): label})
 	}
 }
 
@@ -106,11 +108,11 @@ func starts() []*start {
 		{name: "labelled", about: "the destination holds the old token's value, labelled", options: atOnce, prepare: labelled},
 		{name: "unlabelled", about: "… without a label: it is proved by last_used", options: atOnce, seed: plain},
 		{name: "empty, adopted", about: "the destination is empty; `--now --adopt`", options: adopting, seed: plain, prepare: func(w *cellWorld) {
-			w.memory.Delete(w.refs[0])
+			w.shelf.Delete(w.refs[0])
 			w.wasEmpty = true
 		}},
 		{name: "empty, overlap", about: "the destination is empty; 24 h of overlap", options: defaults(), seed: plain, prepare: func(w *cellWorld) {
-			w.memory.Delete(w.refs[0])
+			w.shelf.Delete(w.refs[0])
 			w.wasEmpty = true
 		}},
 		{name: "two objects", about: "two destinations in two stores", options: atOnce, seed: plain, prepare: second(otherObject)},

@@ -123,7 +123,7 @@ func (c *course) settled(w *cellWorld, p *process) {
 // judge looks at one run when it is over.
 func (c *course) judge(p *process) {
 	c.runs = append(c.runs, p.ended)
-	for _, v := range append(p.watch.Violations(), p.watch.Creates()...) {
+	for _, v := range slices.Concat(p.watch.Violations(), p.watch.Creates(), p.shelf.wrong()) {
 		if !slices.Contains(c.wrong, v) {
 			c.broken("%s", v)
 		}
@@ -156,9 +156,9 @@ func (c *course) end(wrong []string) { c.wrong = append(c.wrong, wrong...) }
 func (w *cellWorld) putRight() {
 	for _, ref := range w.wronged {
 		if w.wasEmpty {
-			w.memory.Delete(ref)
+			w.shelf.Delete(ref)
 		} else {
-			w.memory.Set(ref, w.sim.ValueOf(w.old))
+			w.shelf.Set(ref, w.sim.ValueOf(w.old))
 		}
 	}
 	w.wronged = nil
@@ -185,39 +185,61 @@ type played struct {
 }
 
 func TestMatrix(t *testing.T) {
-	var mu sync.Mutex
-	var cells []played
-	skipped := map[string]int{}
-	t.Run("cells", func(t *testing.T) {
-		for _, s := range starts() {
-			t.Run(s.name, func(t *testing.T) {
-				t.Parallel()
-				var mine []played
-				left := map[string]int{}
-				for _, at := range points(t, s) {
-					for _, f := range faultsOf(at.side) {
-						if f.skip != nil {
-							if why := f.skip(s, at); why != "" {
-								left[why]++
-								continue
-							}
-						}
-						mine = append(mine, playCell(t, cell{s, at, f}))
-					}
+	withoutAWSSettings(t)
+	all, skipped := enumerate(t, slices.Concat(starts(), storeStarts()))
+	chosen, left := sample(all)
+	skipped[forMakeMatrix] = left
+	cells := playAll(t, chosen)
+	report(t, cells, skipped)
+	if !t.Failed() {
+		document(t, all, cells, skipped)
+	}
+}
+
+// enumerate lists the cells of each start, and counts those that are left out.
+func enumerate(t *testing.T, starts []*start) (all [][]cell, skipped map[string]int) {
+	t.Helper()
+	skipped = map[string]int{}
+	for _, s := range starts {
+		var cells []cell
+		for _, at := range points(t, s) {
+			for _, f := range faultsOf(at.side) {
+				why := ""
+				if f.skip != nil {
+					why = f.skip(s, at)
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				cells = append(cells, mine...)
-				for why, n := range left {
-					skipped[why] += n
+				if why != "" {
+					skipped[why]++
+				} else {
+					cells = append(cells, cell{s, at, f})
+				}
+			}
+		}
+		all = append(all, cells)
+	}
+	return all, skipped
+}
+
+// playAll plays the cells, those of each start one after the other.
+func playAll(t *testing.T, all [][]cell) (done []played) {
+	var mu sync.Mutex
+	t.Run("cells", func(t *testing.T) {
+		for _, cells := range all {
+			if len(cells) == 0 {
+				continue
+			}
+			t.Run(cells[0].start.name, func(t *testing.T) {
+				t.Parallel()
+				for _, c := range cells {
+					p := playCell(t, c)
+					mu.Lock()
+					done = append(done, p)
+					mu.Unlock()
 				}
 			})
 		}
 	})
-	report(t, cells, skipped)
-	if !t.Failed() {
-		document(t, cells, skipped)
-	}
+	return done
 }
 
 func playCell(t *testing.T, c cell) (done played) {

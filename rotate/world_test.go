@@ -26,6 +26,7 @@ type world struct {
 	t         *testing.T
 	sim       *dbtcloudtest.Sim
 	memory    *secretstest.Memory
+	shelf     shelf             // what fills and looks at the destinations: the memory itself unless a start puts another in its place
 	transport http.RoundTripper // what rotators send with; the simulator itself unless a test puts something before it
 	store     secrets.Store     // what rotators are given; the memory itself unless a test puts something before it
 	admin     secrets.Value
@@ -54,7 +55,7 @@ func ref(s string) secrets.Ref {
 func newWorld(t *testing.T, change ...func(*dbtcloudtest.Options, *dbtcloudtest.SeedAccount)) *world {
 	t.Helper()
 	w := &world{t: t, memory: &secretstest.Memory{}, refs: []secrets.Ref{ref("vault://secret/dbt/airflow#token")}, logged: &strings.Builder{}}
-	w.store = w.memory
+	w.store, w.shelf = w.memory, memoryShelf{w.memory}
 	opts := dbtcloudtest.Options{Rand: rand.NewChaCha8([32]byte{1})}
 	account := dbtcloudtest.SeedAccount{
 		ID: accountID, Name: "prod",

@@ -35,13 +35,13 @@ func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
 // for any answer of the service that comes after authentication, a missing
 // permission included; KindUnauthorized is the service's no, which a wrong host
 // also gives; any other error is no answer to the question. An answer that is
-// neither yes nor no must come twice: a single one may be from something in
+// neither yes nor no must come three times: one or two may be from something in
 // front of the service, which never looked at the credential.
 //
 // GET /api/v3/accounts/ (spec).
 func (c *Client) Authenticate(ctx context.Context) (time.Time, error) {
 	rep, err := c.get(ctx, "authenticating", accountsPath, nil)
-	if afterAuthentication(err) {
+	for again := 0; again < 2 && afterAuthentication(err); again++ {
 		rep, err = c.get(ctx, "authenticating", accountsPath, nil)
 	}
 	switch {

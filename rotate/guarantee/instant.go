@@ -197,7 +197,12 @@ func (w *Watch) retirement(e dbtcloudtest.Event) {
 
 // Through returns the store that the rotations are to use, which tells the watch
 // what they read.
-func (w *Watch) Through(s secrets.Store) secrets.Store { return watchedStore{Store: s, watch: w} }
+func (w *Watch) Through(s secrets.Store) secrets.Store {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.blind = false
+	return watchedStore{Store: s, watch: w}
+}
 
 type watchedStore struct {
 	secrets.Store

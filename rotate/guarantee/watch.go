@@ -82,7 +82,7 @@ func New(sim *dbtcloudtest.Sim, memory *secretstest.Memory, old int64, refs ...s
 
 // Outside begins the watch over a rotation in other processes, into destinations
 // that now hold what is given. Whoever keeps the store calls Changed. What the
-// processes read from it is not to be seen.
+// processes read from it is not to be seen, unless they read Through.
 func Outside(sim *dbtcloudtest.Sim, old int64, holds map[secrets.Ref]secrets.Content) *Watch {
 	w := outside(sim, old, holds)
 	sim.Observe(w.observe)

@@ -1,9 +1,12 @@
 package awssm
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -149,17 +152,43 @@ func httpClient(from secretsmanager.HTTPClient) *http.Client {
 	return client
 }
 
-// guard bounds what is read of an answer.
+// guard bounds what is read of an answer, and refuses a good one that is not
+// AWS's: the SDK throws the body of the answer to TagResource away, so that a
+// proxy's page would pass for a label that was written.
 type guard struct{ next *http.Client }
+
+// notAWSError: something answered that is not AWS.
+type notAWSError struct{ status int }
+
+func (e *notAWSError) Error() string {
+	return fmt.Sprintf("what answered (HTTP status %d) is not AWS", e.status)
+}
+
+// RetryableError tells the SDK that a repetition mends nothing.
+func (e *notAWSError) RetryableError() bool { return false }
 
 // Do implements secretsmanager.HTTPClient.
 func (g *guard) Do(req *http.Request) (*http.Response, error) {
 	resp, err := g.next.Do(req)
-	if err == nil {
-		resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+	if err != nil {
+		return nil, err
 	}
-	return resp, err
+	body, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, maxAnswer))
+	_ = resp.Body.Close()
+	if err == nil {
+		err = io.EOF
+		if resp.StatusCode < 300 && len(body) > 0 && !json.Valid(body) {
+			return nil, &notAWSError{resp.StatusCode}
+		}
+	}
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), ended{err}))
+	return resp, nil
 }
+
+// ended is where a body ends: well, with io.EOF, or not.
+type ended struct{ how error }
+
+func (e ended) Read([]byte) (int, error) { return 0, e.how }
 
 // checkEndpoint refuses to send secrets in the clear over a network.
 func checkEndpoint(endpoint string) error {

@@ -115,6 +115,9 @@ func (x *secret) unreachable(ctx context.Context, err error, status int) error {
 	dns, noName := errors.AsType[*net.DNSError](err)
 	network, isNetwork := errors.AsType[*net.OpError](err)
 	_, tooBig := errors.AsType[*http.MaxBytesError](err)
+	if foreign, ok := errors.AsType[*notAWSError](err); ok {
+		status = foreign.status
+	}
 	switch {
 	case ctx.Err() != nil:
 		return say("AWS Secrets Manager (%s) gave no answer within %v: check the network, and that the region or endpoint is right", where, x.store.cfg.Timeout)

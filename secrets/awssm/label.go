@@ -30,7 +30,12 @@ func (x *secret) label(ctx context.Context, set secrets.Labels, drop []secrets.F
 	if err != nil {
 		return err
 	}
-	x.store.arrived(x.ref)
+	// Entries that waited for the secret come with these. They are forgotten only
+	// when they are attached: their value may be written without another call.
+	waited := x.store.waiting(x.ref)
+	maps.DeleteFunc(waited, func(fp secrets.Fingerprint, _ secrets.Label) bool { return slices.Contains(drop, fp) })
+	maps.Copy(waited, set)
+	set = waited
 
 	var gone []string
 	for _, fp := range drop {
@@ -45,13 +50,16 @@ func (x *secret) label(ctx context.Context, set secrets.Labels, drop []secrets.F
 		}
 	}
 	if len(set) == 0 {
+		x.store.arrived(x.ref)
 		return nil
 	}
 	if err := room(about, set, gone); err != nil {
 		return err
 	}
 	_, err = x.api.TagResource(ctx, &secretsmanager.TagResourceInput{SecretId: &x.id, Tags: tags(set)}, once)
-	err = x.explain(ctx, "TagResource", err)
+	if err = x.explain(ctx, "TagResource", err); err == nil {
+		x.store.arrived(x.ref)
+	}
 	if errors.Is(err, errParameter) {
 		// Others may have used the room up. Which error that is, is not documented.
 		if about, lookErr := x.describe(ctx); lookErr == nil {

@@ -14,6 +14,62 @@ func fingerprint(n int) secrets.Fingerprint { return secrets.Fingerprint(fmt.Spr
 
 func label(n int) secrets.Label { return secrets.Label{TokenID: int64(n) + 1, AccountID: 1} }
 
+// A secret that AWS did not find for a moment gets the label before the value all
+// the same, and nothing is written while it cannot be had.
+func TestLabelOfASecretThatWasNotFound(t *testing.T) {
+	isolate(t)
+	server := &awstest.Server{}
+	store, at := client(server), ref("x", "token")
+	server.Set("x", `{"token":"old"}`)
+	seen, set := read(t, store, at), secrets.Labels{fingerprint(1): label(1)}
+	described, tagged := 0, 0
+	server.Before = func(c awstest.Call) *awstest.Fault {
+		switch c.Action {
+		case "DescribeSecret":
+			if described++; described == 1 {
+				return &awstest.Fault{Status: 400, Code: "ResourceNotFoundException"}
+			}
+		case "TagResource":
+			if tagged++; tagged == 1 {
+				return &awstest.Fault{Status: 500, Code: "InternalServiceError"}
+			}
+		}
+		return nil
+	}
+	if err := store.Label(t.Context(), at, set, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := write(t, store, at, token, "k", seen.Version); !errors.Is(err, secrets.ErrUnavailable) || server.Versions("x") != 1 {
+		t.Fatalf("a value was written whose label could not be: %v", err)
+	}
+	must(t)(write(t, store, at, token, "k", seen.Version))
+	if got := read(t, store, at).Labels; !maps.Equal(got, set) {
+		t.Errorf("labels %v", got)
+	}
+}
+
+// A proxy's page in the place of the answer is no label that was written.
+func TestAPageIsNoLabel(t *testing.T) {
+	isolate(t)
+	server := &awstest.Server{}
+	server.Set("x", "old")
+	server.Before = func(c awstest.Call) *awstest.Fault {
+		if c.Action == "TagResource" || c.Action == "UntagResource" {
+			return &awstest.Fault{Status: 200, Body: "<html>"}
+		}
+		return nil
+	}
+	err := client(server).Label(t.Context(), ref("x", ""), secrets.Labels{fingerprint(1): label(1)}, nil)
+	if !errors.Is(err, secrets.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+	server.SetTag("x", fingerprint(2).Key(), label(2).Encode())
+	err = client(server).Label(t.Context(), ref("x", ""), nil, []secrets.Fingerprint{fingerprint(2)})
+	if !errors.Is(err, secrets.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+}
+
 // Tags are created together with the secret, so that there is no instant at
 // which the value is there and its label is not.
 func TestLabelsComeWithTheSecret(t *testing.T) {

@@ -46,6 +46,9 @@ func (x *secret) write(ctx context.Context, w secrets.Write) (secrets.Version, e
 	if err != nil {
 		return "", err
 	}
+	if err := x.catchUp(ctx); err != nil {
+		return "", err
+	}
 	if _, err = x.put(ctx, id, text); err == nil {
 		err = x.promote(ctx, id, string(w.Expect))
 	}
@@ -72,10 +75,8 @@ func (x *secret) first(ctx context.Context, id string, w secrets.Write) (secrets
 	if currentOf(about) != "" {
 		return x.settle(ctx, id, w, secrets.ErrConflict)
 	}
-	if late := x.store.waiting(x.ref); len(late) > 0 { // made after our labels began to wait
-		if err := x.label(ctx, late, nil); err != nil {
-			return "", err
-		}
+	if err := x.catchUp(ctx); err != nil {
+		return "", err
 	}
 	// The service attaches AWSCURRENT to the first version of all by itself; only
 	// one can be that. A version that was there without AWSCURRENT is not moved
@@ -85,6 +86,21 @@ func (x *secret) first(ctx context.Context, id string, w secrets.Write) (secrets
 		err = x.promote(ctx, id, "")
 	}
 	return x.settled(ctx, id, w, err)
+}
+
+// catchUp attaches the labels that wait for a secret which exists: it was made
+// since, or AWS did not find it when they were set.
+func (x *secret) catchUp(ctx context.Context) error {
+	if len(x.store.waiting(x.ref)) == 0 {
+		return nil
+	}
+	if err := x.label(ctx, nil, nil); err != nil {
+		return err
+	}
+	if len(x.store.waiting(x.ref)) > 0 {
+		return fmt.Errorf("%w: AWS shows the secret and does not find it for its labels; try again", secrets.ErrUnavailable)
+	}
+	return nil
 }
 
 // create makes the secret with its first value and the labels that waited.

@@ -83,6 +83,13 @@ func (s *Server) Properties(name string) Properties {
 	return s.must(name).Properties
 }
 
+// Has reports whether there is such a secret, with or without a value.
+func (s *Server) Has(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.secrets[name] != nil
+}
+
 // Value returns the text at a staging label; empty: there is none.
 func (s *Server) Value(name, stage string) string {
 	s.mu.Lock()

@@ -17,24 +17,26 @@ type statement struct {
 	Condition map[string]map[string]texts
 }
 
-// texts is a string or a list of them.
-type texts []string
+// texts is a string or a list of them: patterns of IAM, in which * is any text
+// and ? any character.
+type texts []*regexp.Regexp
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *texts) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '"' {
-		*t = texts{""}
-		return json.Unmarshal(data, &(*t)[0])
+	patterns := []string{""}
+	err := json.Unmarshal(data, &patterns[0])
+	if len(data) > 0 && data[0] == '[' {
+		err = json.Unmarshal(data, &patterns)
 	}
-	return json.Unmarshal(data, (*[]string)(t))
+	for _, pattern := range patterns {
+		p := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern))
+		*t = append(*t, regexp.MustCompile(`^(?:`+p+`)$`))
+	}
+	return err
 }
 
-// like matches the patterns of IAM, in which * is any text and ? any character.
 func (t texts) like(s string) bool {
-	return slices.ContainsFunc(t, func(pattern string) bool {
-		p := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern))
-		return regexp.MustCompile(`^(?:` + p + `)$`).MatchString(s)
-	})
+	return slices.ContainsFunc(t, func(pattern *regexp.Regexp) bool { return pattern.MatchString(s) })
 }
 
 // Attach makes an IAM policy (JSON) all that the caller may do.

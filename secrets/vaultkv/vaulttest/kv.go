@@ -96,21 +96,9 @@ func (c *call) serveKV(m *mount, mountName, path string) answer {
 		return fail(http.StatusMethodNotAllowed, "unsupported operation")
 	}
 	if changed && c.Observe != nil {
-		c.Observe(m.secrets[name].change(join(mountName, name), c.now()))
+		c.Observe(m.secrets[name].outside(join(mountName, name), c.now()))
 	}
 	return a
-}
-
-func (s *secret) change(path string, now time.Time) Change {
-	change := Change{Path: path}
-	if s == nil {
-		return change
-	}
-	change.Custom = maps.Clone(s.custom)
-	if v := s.versions[s.current]; v != nil && !v.gone(now) {
-		change.Fields = v.fields()
-	}
-	return change
 }
 
 func (c *call) readData(s *secret) answer {

@@ -20,9 +20,9 @@ import (
 // a socket. Make it with New.
 type Server struct {
 	// Observe, if set, hears of every change to a KV secret at the instant that it
-	// is made, before anybody can see it. The server is locked: it must not be
-	// called from there.
-	Observe func(Change)
+	// is made, before anybody can see it, and of all that the path holds then. The
+	// server is locked: it must not be called from there.
+	Observe func(Secret)
 	// Now is the clock of leases and deletions; nil: time.Now.
 	Now func() time.Time
 
@@ -34,13 +34,6 @@ type Server struct {
 	tokens   map[string]*token
 	sealed   bool
 	standby  *string
-}
-
-// Change is what a KV secret holds after a change.
-type Change struct {
-	Path   string // namespace, mount and path with slashes between, without "data"
-	Fields map[string]any
-	Custom map[string]string // custom metadata
 }
 
 // New returns an unsealed server with KV version 2 at secret/, as a server in

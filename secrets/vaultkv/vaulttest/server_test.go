@@ -12,8 +12,8 @@ import (
 // Observe hears of each change of a secret, in order, with what it then holds.
 func TestObserve(t *testing.T) {
 	s := New()
-	var heard []Change
-	s.Observe = func(c Change) { heard = append(heard, c) }
+	var heard []Secret
+	s.Observe = func(there Secret) { heard = append(heard, there) }
 	a := s.Admin()
 	a.Must(t, "PUT", "secret/metadata/dbt/x", labels(map[string]any{"a": "1"}))
 	write(t, a, "dbt/x", "one")
@@ -22,13 +22,14 @@ func TestObserve(t *testing.T) {
 	a.Do(t, "GET", "secret/data/dbt/x", nil)
 	a.Must(t, "DELETE", "secret/data/dbt/x", nil)
 	a.Must(t, "DELETE", "secret/metadata/dbt/x", nil)
-	one, first, both := map[string]any{"token": "one"}, map[string]string{"a": "1"}, map[string]string{"a": "1", "b": "2"}
-	want := []Change{
-		{"secret/dbt/x", nil, first},
-		{"secret/dbt/x", one, first},
-		{"secret/dbt/x", one, both},
-		{"secret/dbt/x", nil, both},
-		{"secret/dbt/x", nil, nil},
+	one, first, both := map[int]map[string]any{1: {"token": "one"}}, map[string]string{"a": "1"}, map[string]string{"a": "1", "b": "2"}
+	none := map[int]map[string]any{}
+	want := []Secret{
+		{Path: "secret/dbt/x", Versions: none, Custom: first},
+		{Path: "secret/dbt/x", Versions: one, Current: 1, Custom: first},
+		{Path: "secret/dbt/x", Versions: one, Current: 1, Custom: both},
+		{Path: "secret/dbt/x", Versions: none, Current: 1, Custom: both},
+		{Path: "secret/dbt/x"},
 	}
 	if !reflect.DeepEqual(heard, want) {
 		t.Errorf("heard %v, want %v", heard, want)
