@@ -90,7 +90,7 @@ func (a *app) unread(cfg config.Config, o rotateOptions, why error) *rotation {
 	if len(selected) != 1 {
 		return nil
 	}
-	r := &rotation{account: &account{Account: selected[0]}, name: o.name, request: rotate.Request{TokenID: o.tokenID}}
+	r := &rotation{account: &account{Account: selected[0]}, name: o.unseenName(), request: rotate.Request{TokenID: o.tokenID}}
 	failed := r.failed(why)
 	r.decided = &failed
 	return r
@@ -191,7 +191,7 @@ func (p placement) find(ctx context.Context, all []*account, o rotateOptions) (*
 	case len(found) > 1:
 		return nil, misuseHint("add --account NAME", "several accounts have a token like that, and which of them is meant cannot be told")
 	case len(found) == 0:
-		r := &rotation{account: all[0]}
+		r := &rotation{account: all[0], name: o.unseenName()}
 		return r.refuse("no active token of account %s has that name: tokenwarden tokens lists them", r.account.label()), nil
 	}
 	m := found[0]
