@@ -63,7 +63,7 @@ func (g *gatherer) gather(ctx context.Context, needed map[need]bool) {
 // read makes one attempt at a list and turns its error into what it means.
 func (g *gatherer) read(ctx context.Context, what string, call func(context.Context) error) Sight {
 	if g.gaveUp != "" {
-		return Sight{Failed, "not tried: " + g.gaveUp}
+		return Sight{Outcome: Failed, Detail: "not tried: " + g.gaveUp}
 	}
 	err := call(ctx)
 	if err == nil {
@@ -73,16 +73,16 @@ func (g *gatherer) read(ctx context.Context, what string, call func(context.Cont
 	switch dbtcloud.KindOf(err) {
 	case dbtcloud.KindNotFound, dbtcloud.KindForbidden:
 		// The service answers 404 where a permission is missing (recorded).
-		return Sight{NotVisible, text}
+		return Sight{Outcome: NotVisible, Detail: text, Refused: true}
 	case dbtcloud.KindInvalid, dbtcloud.KindMalformed:
-		return Sight{Failed, text}
+		return Sight{Outcome: Failed, Detail: text}
 	case dbtcloud.KindTransport, dbtcloud.KindServer, dbtcloud.KindUnauthorized, dbtcloud.KindIPRestricted,
 		dbtcloud.KindRedirect, dbtcloud.KindThrottled, dbtcloud.KindCanceled:
 		// The client has waited as long as it may, or the next request would
 		// get the same answer.
 		g.gaveUp = text
 	}
-	return Sight{Failed, text}
+	return Sight{Outcome: Failed, Detail: text}
 }
 
 // mission is read for the lists without which a report is not complete.
@@ -104,7 +104,7 @@ func (g *gatherer) licensed(s Sight) Sight {
 	}
 	for _, lacking := range []string{"free", "developer", "team", "starter"} {
 		if strings.HasPrefix(strings.ToLower(g.plan), lacking) {
-			return Sight{NotLicensed, fmt.Sprintf("the plan %s does not have it; asked all the same: %s", Quote(g.plan), s.Detail)}
+			return Sight{Outcome: NotLicensed, Detail: fmt.Sprintf("the plan %s does not have it; asked all the same: %s", Quote(g.plan), s.Detail)}
 		}
 	}
 	return s
@@ -137,7 +137,7 @@ func (g *gatherer) doubtEmpty() {
 	if !f.Tokens.Sight.Whole() || len(f.Tokens.Items) > 0 || f.Credential == PersonalCredential {
 		return
 	}
-	f.Tokens.Sight = Sight{NotVisible, "the list shows no active service token, not even the one that asked: the credential is not shown what is there"}
+	f.Tokens.Sight = Sight{Outcome: NotVisible, Detail: "the list shows no active service token, not even the one that asked: the credential is not shown what is there", Refused: true}
 	g.errors = append(g.errors, f.Tokens.Sight.Detail)
 }
 
@@ -145,7 +145,7 @@ func (g *gatherer) doubtEmpty() {
 // token that is shown just one is that one.
 func (g *gatherer) own() Sight {
 	if g.facts.Credential == PersonalCredential {
-		return Sight{NotVisible, "the audit authenticates with a personal access token"}
+		return Sight{Outcome: NotVisible, Detail: "the audit authenticates with a personal access token"}
 	}
 	tokens := &g.facts.Tokens
 	if g.facts.Credential == ServiceTokenCredential && tokens.Sight.Whole() && len(tokens.Items) == 1 {
@@ -161,12 +161,12 @@ func (g *gatherer) own() Sight {
 	case 1:
 		return Sight{Outcome: Checked}
 	case 0:
-		return tokens.Sight.worse(Sight{NotVisible, "dbt Cloud does not say which token asks, and nothing else does"})
+		return tokens.Sight.worse(Sight{Outcome: NotVisible, Detail: "dbt Cloud does not say which token asks, and nothing else does"})
 	}
 	for _, t := range own {
 		t.Own = false
 	}
-	return Sight{NotVisible, fmt.Sprintf("any of %d tokens may be the one that asks", len(own))}
+	return Sight{Outcome: NotVisible, Detail: fmt.Sprintf("any of %d tokens may be the one that asks", len(own))}
 }
 
 func (g *gatherer) counts() (c Counts) {

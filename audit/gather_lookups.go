@@ -30,7 +30,7 @@ func (g *gatherer) grants(ctx context.Context) Sight {
 		return g.facts.Tokens.Sight
 	}
 	if g.gaveUp == "" && !g.afford(len(bare)) {
-		return Sight{NotVisible, fmt.Sprintf("the list does not show the permissions of %d tokens, and asking for each is %d requests: more than the policy's lookups allow", len(bare), len(bare))}
+		return Sight{Outcome: NotVisible, Detail: fmt.Sprintf("the list does not show the permissions of %d tokens, and asking for each is %d requests: more than the policy's lookups allow", len(bare), len(bare))}
 	}
 	names := make(map[string]string)
 	sight := g.facts.Tokens.Sight
@@ -56,7 +56,7 @@ func (g *gatherer) grants(ctx context.Context) Sight {
 func (g *gatherer) personalTokens(ctx context.Context) Sight {
 	users := g.facts.Users.Items
 	if g.gaveUp == "" && !g.afford(len(users)) {
-		return Sight{NotVisible, fmt.Sprintf("one request for each of %d users: more than the policy's lookups allow", len(users))}
+		return Sight{Outcome: NotVisible, Detail: fmt.Sprintf("one request for each of %d users: more than the policy's lookups allow", len(users))}
 	}
 	list := &g.facts.PersonalTokens
 	sight := g.facts.Users.Sight
@@ -76,7 +76,7 @@ func (g *gatherer) personalTokens(ctx context.Context) Sight {
 		}
 	}
 	if sight.Whole() && members > 0 && len(list.Items) == 0 {
-		return Sight{NotVisible, fmt.Sprintf("not one of %d users is shown to have any, which may mean that they are not shown", members)}
+		return Sight{Outcome: NotVisible, Detail: fmt.Sprintf("not one of %d users is shown to have any, which may mean that they are not shown", members), Refused: true}
 	}
 	return sight
 }
@@ -100,7 +100,7 @@ func (g *gatherer) personalTokensOf(ctx context.Context, u *User) Sight {
 // destinations asks where the tokens' values are kept.
 func (g *gatherer) destinations(ctx context.Context) Sight {
 	if g.account.Locator == nil {
-		return Sight{NotVisible, "no destinations are configured"}
+		return Sight{Outcome: NotVisible, Detail: "no destinations are configured"}
 	}
 	active := make([]TokenName, 0, len(g.facts.Tokens.Items))
 	for i := range g.facts.Tokens.Items {
@@ -109,7 +109,7 @@ func (g *gatherer) destinations(ctx context.Context) Sight {
 	found, err := g.account.Locator.Locate(ctx, active)
 	g.facts.Destinations.Items = found
 	if err != nil {
-		return Sight{Failed, fmt.Sprintf("looking for the tokens' destinations: %v", err)}
+		return Sight{Outcome: Failed, Detail: fmt.Sprintf("looking for the tokens' destinations: %v", err)}
 	}
 	return g.facts.Tokens.Sight
 }

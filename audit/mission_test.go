@@ -177,6 +177,18 @@ func TestNeverClean(t *testing.T) {
 	}
 }
 
+// A permission is named where one is missing, and only there.
+func TestNeededPermissionIsNamed(t *testing.T) {
+	f := &fake{tokens: []dbtcloud.ServiceToken{modern(1, "x")}, users: []dbtcloud.User{member(1)}, errs: map[string]error{"users": failure(dbtcloud.KindNotFound)}}
+	r := run(t, audit.Auditor{}, account(f))
+	if got := coverage(t, r, 0, "user-api-key-in-use"); !strings.HasSuffix(got.Detail, "(needs account_viewer)") {
+		t.Errorf("refused: %q", got.Detail)
+	}
+	if got := coverage(t, r, 0, "service-token-unmanaged"); got.Outcome != audit.NotVisible || strings.Contains(got.Detail, "needs") {
+		t.Errorf("no permission shows what is not configured: %+v", got)
+	}
+}
+
 // What was read before an error is still reported.
 func TestFindingsOfPartOfAList(t *testing.T) {
 	f := &fake{

@@ -30,6 +30,7 @@ func (o Outcome) rank() int {
 type Sight struct {
 	Outcome Outcome
 	Detail  string // why, when Outcome is not Checked; may be set when it is
+	Refused bool   // a permission that the credential lacks would show it
 }
 
 // Whole reports whether everything was seen.

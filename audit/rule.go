@@ -88,7 +88,7 @@ func (r Rule) evaluate(f *Facts, p *Policy) *verdict {
 	if v.sight.Whole() || r.perItem {
 		r.check(f, p, v)
 	}
-	if v.sight.Outcome == NotVisible && r.Permission != "" {
+	if v.sight.Outcome == NotVisible && v.sight.Refused && r.Permission != "" {
 		v.sight.Detail = fmt.Sprintf("%s (needs %s)", v.sight.Detail, r.Permission)
 	}
 	return v

@@ -29,7 +29,7 @@ func destinationRules() []Rule {
 			managed := make(map[int64]bool)
 			for _, d := range f.Destinations.Items {
 				if d.ByTemplate && d.Err != "" {
-					v.sight = v.sight.worse(Sight{Failed, fmt.Sprintf("%s: %s", d.Ref, d.Err)})
+					v.sight = v.sight.worse(Sight{Outcome: Failed, Detail: fmt.Sprintf("%s: %s", d.Ref, d.Err)})
 				}
 				if !d.ByTemplate || !d.Empty {
 					managed[d.For], managed[d.TokenID] = true, true
@@ -53,9 +53,9 @@ func checkStored(f *Facts, _ *Policy, v *verdict) {
 	for _, d := range f.Destinations.Items {
 		switch {
 		case d.Err != "":
-			v.sight = v.sight.worse(Sight{Failed, fmt.Sprintf("%s: %s", d.Ref, d.Err)})
+			v.sight = v.sight.worse(Sight{Outcome: Failed, Detail: fmt.Sprintf("%s: %s", d.Ref, d.Err)})
 		case d.Unlabelled:
-			v.sight = v.sight.worse(Sight{NotVisible, fmt.Sprintf("%s: it holds a value that no label explains", d.Ref)})
+			v.sight = v.sight.worse(Sight{Outcome: NotVisible, Detail: fmt.Sprintf("%s: it holds a value that no label explains", d.Ref)})
 		case d.TokenID != 0 && !active[d.TokenID]:
 			name := names[d.For]
 			if name == "" {

@@ -23,7 +23,7 @@ func ipRules() []Rule {
 			Near:     "The rules themselves say whether they are on. Without any rule nothing says it, and the check is \"not visible\".",
 			check: func(f *Facts, _ *Policy, v *verdict) {
 				if len(f.Rules.Items) == 0 {
-					v.sight = Sight{NotVisible, "there are no IP rules, and nothing else says whether restrictions are on"}
+					v.sight = Sight{Outcome: NotVisible, Detail: "there are no IP rules, and nothing else says whether restrictions are on"}
 				} else if !f.restricted() {
 					v.flag(f.accountResource(), Low, fmt.Sprintf("%d IP rules exist, and none is enforced", len(f.Rules.Items)),
 						"Switch IP restrictions on in the account settings.", Fact{"rules", ruleIDs(f.Rules.Items)})
@@ -108,7 +108,7 @@ func (f *Facts) restricted() bool {
 
 func checkServiceTokenRestriction(f *Facts, _ *Policy, v *verdict) {
 	if len(f.Rules.Items) == 0 {
-		v.sight = Sight{NotVisible, "there are no IP rules, and nothing else says whether restrictions are on"}
+		v.sight = Sight{Outcome: NotVisible, Detail: "there are no IP rules, and nothing else says whether restrictions are on"}
 		return
 	}
 	if !f.restricted() {

@@ -70,23 +70,6 @@ func (u *run) preflight(ctx context.Context) error {
 	return nil
 }
 
-// prove tries to show that a value of unknown owner is the old token's, and
-// labels it at once if it is.
-func (u *run) prove(ctx context.Context, i int) error {
-	why, err := u.proveOwner(ctx, u.s.destinations[i].content.Value)
-	if err != nil {
-		return err
-	}
-	if why != "" {
-		u.s.destinations[i].unproved = why
-		return nil
-	}
-	if u.s.old.credential == maybe {
-		u.s.old.credential = no // our own value would have been told by equality
-	}
-	return u.labelAsOld(ctx, i)
-}
-
 // labelAsOld writes down that the present value of a destination is the old
 // token's.
 func (u *run) labelAsOld(ctx context.Context, i int) error {

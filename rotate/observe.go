@@ -10,8 +10,7 @@ import (
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
-// begin makes the first observation: the destinations, the old token, what
-// replaces it, and what it may do.
+// begin finds the stores and makes the first observation.
 func (u *run) begin(ctx context.Context, survey *Survey) error {
 	u.s.now = survey.Date
 	if t, ok := survey.Tokens[u.s.old.id]; ok {
@@ -20,14 +19,20 @@ func (u *run) begin(ctx context.Context, survey *Survey) error {
 	if err := u.openDestinations(); err != nil {
 		return err
 	}
-	if err := u.readDestinations(ctx); err != nil {
-		return err
-	}
 	nonce, err := newNonce(u.Rand)
 	if err != nil {
 		return err
 	}
 	u.s.run.nonce = nonce
+	return u.observe(ctx, survey)
+}
+
+// observe looks at everything: the destinations, the old token, what replaces
+// it, and what it may do.
+func (u *run) observe(ctx context.Context, survey *Survey) error {
+	if err := u.readDestinations(ctx); err != nil {
+		return err
+	}
 	if err := u.collect(ctx, survey); err != nil {
 		return err
 	}
@@ -343,6 +348,17 @@ func (u *run) follow(ctx context.Context, survey *Survey) error {
 		return nil
 	}
 	return nil
+}
+
+// observeAnew looks at everything again, because it has changed under this run.
+func (u *run) observeAnew(ctx context.Context) error {
+	again, err := survey(ctx, u.api)
+	if err != nil {
+		return err
+	}
+	u.latest = again
+	u.saw(again.Date)
+	return u.observe(ctx, again)
 }
 
 // list reads the tokens again and collects the replacements from them.

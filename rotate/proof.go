@@ -20,14 +20,44 @@ var tokenShape = regexp.MustCompile(`^(dbt[a-z]_[A-Za-z0-9_-]{16,200}|[0-9a-fA-F
 const (
 	proofs     = 3                // probes that must each move last_used
 	proofLimit = 30 * time.Second // how long a busy old token is tried
+	// proofYield lets another rotator, whose probes and ours disturb each other,
+	// make its three in peace.
+	proofYield = 8 * time.Second
 )
+
+// prove tries to show that a value of unknown owner is the old token's, and
+// labels it at once if it is.
+func (u *run) prove(ctx context.Context, i int) error {
+	value := u.s.destinations[i].content.Value
+	why, err := u.proveOwner(ctx, i, value)
+	if isPlanned(err) {
+		return err
+	}
+	if err != nil || why != "" {
+		// Another run that has shown it meanwhile may even be done, old token and all.
+		if over, lookErr := u.overtaken(ctx, i, value); lookErr == nil && over {
+			return u.observeAnew(ctx)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		u.s.destinations[i].unproved = why
+		return nil
+	}
+	if u.s.old.credential == maybe {
+		u.s.old.credential = no // our own value would have been told by equality
+	}
+	return u.labelAsOld(ctx, i)
+}
 
 // proveOwner shows that a destination's value is the old token's: three requests
 // made with that value, a random one to three seconds apart, each of which moves
 // the old token's last_used to its own Date, while nothing moves it in between.
 // A value that is another token's cannot do that, however busy the old token is.
 // The returned text says why it was not shown; "" means that it was.
-func (u *run) proveOwner(ctx context.Context, value secrets.Value) (why string, err error) {
+func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why string, err error) {
 	if !tokenShape.MatchString(value.Reveal()) {
 		return "it does not look like a dbt token, so it was not tried", nil
 	}
@@ -36,7 +66,7 @@ func (u *run) proveOwner(ctx context.Context, value secrets.Value) (why string, 
 	if err != nil || why != "" {
 		return why, err
 	}
-	moved, unmoved := 0, 0
+	moved, unmoved, yielded := 0, 0, false
 	for spent := time.Duration(0); spent < proofLimit; {
 		date, err := probe.Authenticate(ctx)
 		if err != nil {
@@ -65,7 +95,8 @@ func (u *run) proveOwner(ctx context.Context, value secrets.Value) (why string, 
 		if err != nil || why != "" {
 			return why, err
 		}
-		if hit && still.Equal(after) {
+		quiet := still.Equal(after)
+		if hit && quiet {
 			moved++
 		}
 		last = still
@@ -74,9 +105,41 @@ func (u *run) proveOwner(ctx context.Context, value secrets.Value) (why string, 
 			return "", nil
 		case unmoved == 2:
 			return "a request made with it does not move the token's last_used (it is another token's, or the service shows use with a delay)", nil
+		case quiet:
+			continue
+		}
+		if over, err := u.overtaken(ctx, i, value); over || err != nil {
+			return "another run has settled it meanwhile", err
+		}
+		if yielded {
+			continue
+		}
+		// Whoever else uses the token may be another rotator that proves the same.
+		// One of two gives way, once.
+		if yielded, err = u.coin(); err != nil {
+			return "", err
+		}
+		if yielded {
+			if err := u.Sleep(ctx, proofYield); err != nil {
+				return "", err
+			}
+			spent += proofYield
+			if last, why, err = u.lastUsed(ctx); err != nil || why != "" {
+				return why, err
+			}
 		}
 	}
 	return fmt.Sprintf("the token is in such use that %s did not suffice to tell our own requests from its consumers'", proofLimit), nil
+}
+
+// overtaken reports whether a destination's value has an owner by now, or is
+// another one: another run, or a person, was there.
+func (u *run) overtaken(ctx context.Context, i int, value secrets.Value) (bool, error) {
+	if err := u.readDestination(ctx, i); err != nil {
+		return false, err
+	}
+	d := &u.s.destinations[i]
+	return d.owner != unknown || !d.content.Value.Equal(value), nil
 }
 
 // lastUsed reads when the old token was last used; never used is the zero time.
@@ -115,6 +178,15 @@ func (u *run) pause(ctx context.Context) error {
 		return err
 	}
 	return u.Sleep(ctx, d)
+}
+
+// coin is true half the time.
+func (u *run) coin() (bool, error) {
+	var b [1]byte
+	if _, err := io.ReadFull(u.Rand, b[:]); err != nil {
+		return false, fmt.Errorf("flipping a coin: %w", err)
+	}
+	return b[0]&1 == 1, nil
 }
 
 func (u *run) interval() (time.Duration, error) {

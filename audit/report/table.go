@@ -110,6 +110,9 @@ func gapLines(r *audit.Report) []string {
 		if a.Status != audit.StatusComplete {
 			lines = append(lines, fmt.Sprintf("account %s is %s: %s", accountName(a), a.Status, strings.Join(a.Errors, "; ")))
 		}
+		if a.Status == audit.StatusFailed {
+			continue // each of its checks would say the same once more
+		}
 		for _, g := range Gaps(a) {
 			lines = append(lines, fmt.Sprintf("%s: %s: %s: %s", accountName(a), strings.Join(g.Checks, ", "), g.Outcome, g.Detail))
 		}

@@ -77,6 +77,18 @@ func TestTableSaysWhatMatters(t *testing.T) {
 	}
 }
 
+// What an account that could not be read suffers from is said once.
+func TestTableSaysAFailureOnce(t *testing.T) {
+	why := "listing service tokens: unauthorized"
+	failed := &audit.Report{Accounts: []audit.AccountReport{{
+		Name: "prod", Status: audit.StatusFailed, Errors: []string{why},
+		Coverage: []audit.Coverage{{Check: "service-token-legacy", Outcome: audit.Failed, Detail: why}, {Check: "user-api-key-in-use", Outcome: audit.Failed, Detail: "not tried: " + why}},
+	}}}
+	if out := render(t, "table", failed, report.Options{}); strings.Count(out, why) != 1 {
+		t.Errorf("%s", out)
+	}
+}
+
 func TestCoverageIsAlwaysThere(t *testing.T) {
 	clean := &audit.Report{Complete: true, Summary: audit.Summary{Checks: 2, Checked: 2, Coverage: 100}, Accounts: []audit.AccountReport{{Name: "prod", Status: audit.StatusComplete}}}
 	if out := render(t, "table", clean, report.Options{}); out != "0 findings in 1 account; coverage 100% (2 of 2 checks)\n" {

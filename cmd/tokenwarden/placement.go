@@ -97,6 +97,20 @@ func (p placement) assignment(ctx context.Context, r *rotation) *config.Assignme
 	return nil
 }
 
+// remembers reports whether an account tells of a token that is gone: a rotation
+// in flight by its name, or a label where a value of the account's is kept.
+func (p placement) remembers(ctx context.Context, c *account, id int64) bool {
+	if slices.ContainsFunc(c.survey.InFlight(), func(n rotate.Named) bool { return n.ID == id }) {
+		return true
+	}
+	if p.assignment(ctx, &rotation{account: c, request: rotate.Request{TokenID: id}}) != nil {
+		return true
+	}
+	return slices.ContainsFunc(p.lookAll(ctx, c.ID, p.to), func(h held) bool {
+		return h.err == nil && h.label.AccountID == c.ID && h.follows(id)
+	})
+}
+
 // claimed finds another token whose configured destination ref is.
 func (p placement) claimed(ref secrets.Ref, r *rotation, own *config.Assignment) (*config.Assignment, bool) {
 	for i := range p.assignments {

@@ -87,6 +87,12 @@ func (o *rotateOptions) asked() string {
 	return fmt.Sprintf("asked to rotate token %d", o.tokenID)
 }
 
+// unseenName is the name that was asked for and that no token was seen to have:
+// it may be a value that was pasted by mistake.
+func (o *rotateOptions) unseenName() string {
+	return tokenLike.ReplaceAllString(o.name, "[redacted]")
+}
+
 // check finds what is wrong before anything is read.
 func (o *rotateOptions) check(a *app) error {
 	chosen := 0

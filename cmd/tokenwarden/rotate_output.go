@@ -104,7 +104,13 @@ func shellWord(word string) string {
 // writeRotation tells a person of one rotation: what happened, until when the
 // old token lives, and what to do.
 func writeRotation(w io.Writer, r rotate.Result, ending string) {
-	fmt.Fprintf(w, "%s: token %d %s", r.Account, r.OldTokenID, audit.Quote(r.Name))
+	fmt.Fprintf(w, "%s: token", r.Account)
+	if r.OldTokenID != 0 { // a name that no token has
+		fmt.Fprintf(w, " %d", r.OldTokenID)
+	}
+	if r.Name != "" { // a token that was not to be found
+		fmt.Fprintf(w, " %s", audit.Quote(r.Name))
+	}
 	if r.NewTokenID != 0 {
 		fmt.Fprintf(w, " → %d", r.NewTokenID)
 	}

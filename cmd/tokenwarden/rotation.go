@@ -113,7 +113,7 @@ func (a *app) unread(cfg config.Config, o rotateOptions, why error) *rotation {
 	if len(selected) != 1 {
 		return nil
 	}
-	r := &rotation{account: &account{Account: selected[0]}, name: o.name, request: rotate.Request{TokenID: o.tokenID}}
+	r := &rotation{account: &account{Account: selected[0]}, name: o.unseenName(), request: rotate.Request{TokenID: o.tokenID}}
 	failed := r.failed(why)
 	r.decided = &failed
 	return r
@@ -163,7 +163,7 @@ func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([
 		}
 		return nil, failures, nil // nobody can tell whether the token is in the account that was not read
 	}
-	r, err := a.find(all, o)
+	r, err := p.find(ctx, all, o)
 	if err != nil || r.decided != nil {
 		return []*rotation{r}, nil, err
 	}
@@ -178,7 +178,7 @@ func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([
 }
 
 // find resolves --token-id or --name to one token of one account.
-func (a *app) find(all []*account, o rotateOptions) (*rotation, error) {
+func (p placement) find(ctx context.Context, all []*account, o rotateOptions) (*rotation, error) {
 	type match struct {
 		account *account
 		ids     []int64
@@ -196,11 +196,21 @@ func (a *app) find(all []*account, o rotateOptions) (*rotation, error) {
 			found = append(found, match{c, ids})
 		}
 	}
+	if len(found) == 0 && o.tokenID != 0 {
+		// It may be gone already: the same command again has to find its account.
+		for _, c := range all {
+			if p.remembers(ctx, c, o.tokenID) {
+				found = append(found, match{c, []int64{o.tokenID}})
+			}
+		}
+	}
 	switch {
-	case len(found) > 1 || len(found) == 0 && len(all) > 1:
-		return nil, misuseHint("add --account NAME", "several accounts are configured, and which of them is meant cannot be told")
+	case len(found) == 0 && len(all) > 1:
+		return nil, misuseHint("tokenwarden tokens lists them; for one that was replaced add --account NAME", "no account has an active token like that, so which account is meant cannot be told")
+	case len(found) > 1:
+		return nil, misuseHint("add --account NAME", "several accounts have a token like that, and which of them is meant cannot be told")
 	case len(found) == 0:
-		r := &rotation{account: all[0]}
+		r := &rotation{account: all[0], name: o.unseenName()}
 		return r.refuse("no active token of account %s has that name: tokenwarden tokens lists them", r.account.label()), nil
 	}
 	m := found[0]

@@ -77,7 +77,7 @@ func (e *Error) Error() string {
 		what = append(what, e.Kind.String())
 	}
 	if e.Message != "" {
-		what = append(what, clean(e.Message))
+		what = append(what, `"`+clean(e.Message)+`"`) // the service's own words
 	}
 	if e.Err != nil {
 		what = append(what, clean(e.Err.Error()))

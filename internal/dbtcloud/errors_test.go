@@ -22,7 +22,7 @@ func TestErrorsTellWhatIsWrong(t *testing.T) {
 		write bool
 	}{
 		"wrong host or dead token": {response(401, recorded(t, "error_401_invalid_token.json")), KindUnauthorized,
-			[]string{"Invalid token.", testHost, "host may be the wrong one", "unpaid", "dead"}, false},
+			[]string{`: "Invalid token.": the host`, testHost, "host may be the wrong one", "unpaid", "dead"}, false},
 		"unpaid account": {response(401, recorded(t, "error_401_unpaid.json")), KindUnauthorized,
 			[]string{"not accessible to unpaid accounts", testHost}, false},
 		"missing permission": {response(404, recorded(t, "error_404_no_permission.json")), KindNotFound,

@@ -3,6 +3,7 @@ package dbtcloud
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -146,12 +147,16 @@ func TestThrottledAgainAndAgain(t *testing.T) {
 func TestCooldownIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := answers(response(429, `{}`, "Retry-After", "60"), response(204, ``))
-		s := newTestService(t, transport)
+		var log strings.Builder
+		s := newTestService(t, transport, logTo(&log))
 		a, b, other := s.As(secrets.NewValue("a-token")), s.As(secrets.NewValue("a-token")), s.As(secrets.NewValue("b-token"))
 		start := time.Now()
 		err := a.DeleteServiceToken(context.Background(), 1) // a write: it is not sent again, but the cooldown holds
 		if KindOf(err) != KindThrottled || !MayHaveHappened(err) {
 			t.Fatal(err)
+		}
+		if !strings.Contains(log.String(), `"level":"WARN","msg":"throttled by the service"`) {
+			t.Errorf("whoever waits is not told why: %s", log.String())
 		}
 		short, cancel := context.WithTimeout(context.Background(), 59*time.Second)
 		defer cancel()

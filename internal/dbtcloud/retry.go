@@ -76,6 +76,8 @@ func (c *Client) write(ctx context.Context, r request) (reply, error) {
 	}
 	if err.Kind == KindThrottled && !err.unsent {
 		c.bucket.cool(c.service.now().Add(err.RetryAfter))
+		// Not waited for here, but by whatever is asked next.
+		c.service.log.LogAttrs(ctx, slog.LevelWarn, "throttled by the service", r.attr(), waitAttr(err.RetryAfter))
 	}
 	return reply{}, err
 }
