@@ -17,6 +17,9 @@ const lookUpPause = 5 * time.Second
 // question open whether it exists; next then asks for a look before anything
 // else. From here on signals are held back.
 func (u *run) create(ctx context.Context) error {
+	if err := u.api.Room(ctx, u.requestsUntilStored()); err != nil {
+		return err
+	}
 	if u.held == nil {
 		u.held = hold(ctx)
 	}
@@ -60,6 +63,17 @@ func (u *run) create(ctx context.Context) error {
 	_, err = u.list(ctx)
 	return err
 }
+
+// requestsUntilStored is about how many requests there are from the create to the
+// first store: for all of them room is made before, so that no wait of a minute
+// comes while a value is nowhere.
+func (u *run) requestsUntilStored() int {
+	const others = 15 // create, look, permissions read and set, and what goes wrong
+	old := u.s.old.permissions
+	return others + pages(len(u.latest.Tokens)) + 2*pages(len(old.Grants)) + 3*len(old.Mappings)
+}
+
+func pages(items int) int { return items/100 + 1 }
 
 // include takes a replacement into the state, in the order of ids.
 func (u *run) include(m replacement) {

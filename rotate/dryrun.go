@@ -57,6 +57,8 @@ func (c dryClient) Authenticate(ctx context.Context) (time.Time, error) {
 	return time.Time{}, planned("prove by last_used that a destination holds the token's value")
 }
 
+func (dryClient) Room(context.Context, int) error { return nil } // nothing is created
+
 func (dryClient) CreateServiceToken(_ context.Context, t dbtcloud.NewServiceToken) (dbtcloud.CreatedServiceToken, time.Time, error) {
 	return dbtcloud.CreatedServiceToken{}, time.Time{}, planned("create a replacement for it with the same permissions")
 }

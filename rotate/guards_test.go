@@ -1,16 +1,19 @@
 package rotate_test
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
 	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/rotate/guarantee"
 	"github.com/tokenwarden/tokenwarden/secrets"
+	"github.com/tokenwarden/tokenwarden/secrets/secretstest"
 )
 
 // TestWatched plays a few rotations under the watch, which sees at once when a
@@ -65,4 +68,36 @@ func TestLocalClockDoesNotEndTheOverlap(t *testing.T) {
 			t.Errorf("%d active tokens during the overlap", got)
 		}
 	})
+}
+
+// However much of a minute's requests is used up, the program's own limit does not
+// make a rotation stand still while a new value is nowhere.
+func TestNoWaitForTheLimitBeforeTheStore(t *testing.T) {
+	for used := 50; used < 100; used += 5 {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			service, err := dbtcloud.New(dbtcloud.Config{Host: "https://dbt.example.com", AccountID: accountID, Transport: w.sim})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range used {
+				if _, err := service.As(w.admin).Authenticate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r := w.rotator()
+			r.Account.As = func(v secrets.Value) rotate.Client { return service.As(v) }
+			var created time.Time
+			w.sim.Plan(dbtcloudtest.Rule{Operation: "create-token", Nth: 1, After: func() { created = time.Now() }})
+			r.Store = func(secrets.Ref) (secrets.Store, error) {
+				return &secretstest.Intercept{Store: w.memory, After: func(_ context.Context, c secretstest.Call) error {
+					if c.Op == secretstest.Write && time.Since(created) > 0 {
+						t.Errorf("with %d requests used it took %s from the create to the store", used, time.Since(created))
+					}
+					return nil
+				}}, nil
+			}
+			w.must(rotate.Pending, w.with(r, w.old, defaults()))
+		})
+	}
 }

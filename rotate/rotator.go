@@ -52,6 +52,9 @@ type Client interface {
 	// Authenticate tells whether the credential's value is accepted, and the
 	// server's time.
 	Authenticate(ctx context.Context) (time.Time, error)
+	// Room waits until so many requests can be sent without waiting for the
+	// request limit in between.
+	Room(ctx context.Context, requests int) error
 }
 
 // Account is where a rotation takes place and with which credential.

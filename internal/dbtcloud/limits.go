@@ -60,6 +60,24 @@ func (b *bucket) inMinute(ready time.Time) place {
 	return p
 }
 
+// roomFor says when n more requests may leave at once.
+func (b *bucket) roomFor(n int, now time.Time) time.Time {
+	ready := now
+	if missing := float64(n) - b.limiter.TokensAt(now); missing > 0 {
+		ready = now.Add(time.Duration(missing / float64(b.limiter.Limit()) * float64(time.Second)))
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if over := len(b.sent) + n - b.perMinute; over > 0 {
+		// So many of those sent last must lie a minute back, the oldest first.
+		last := b.sent[(b.next+over-1)%len(b.sent)]
+		if free := last.Add(time.Minute); free.After(ready) {
+			ready = free
+		}
+	}
+	return ready
+}
+
 // leaves notes when the request really goes, after a cooldown say.
 func (p place) leaves(at time.Time) {
 	p.bucket.mu.Lock()
@@ -138,6 +156,35 @@ func (c *Client) wait(ctx context.Context, r request) *Error {
 		}
 		waited = ready
 	}
+}
+
+// Room waits until so many requests (at the most those of a minute) can be sent
+// one after the other without another wait: for work that must not stand still
+// half-way. It fails at once, as KindThrottled, when ctx would end before.
+func (c *Client) Room(ctx context.Context, requests int) error {
+	s, b := c.service, c.bucket
+	r := request{op: "waiting for room within the request limit"}
+	now := s.now()
+	ready := b.roomFor(min(requests, b.perMinute, b.limiter.Burst()), now)
+	if until := b.cooled(); until.After(ready) {
+		ready = until
+	}
+	delay := ready.Sub(now)
+	switch {
+	case ctx.Err() != nil:
+		return c.unsent(r, KindCanceled, ctx.Err())
+	case delay <= 0:
+		return nil
+	case outlasts(ctx, delay):
+		e := c.unsent(r, KindThrottled, errNoTimeLeft)
+		e.RetryAfter = delay
+		return e
+	}
+	s.log.LogAttrs(ctx, slog.LevelInfo, "waiting for the request limit", r.attr(), waitAttr(delay))
+	if err := s.sleep(ctx, delay); err != nil {
+		return c.unsent(r, KindCanceled, err)
+	}
+	return nil
 }
 
 // outlasts reports whether nothing would be left of ctx after waiting d. Deadlines are

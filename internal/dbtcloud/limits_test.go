@@ -78,6 +78,49 @@ func TestNoMinuteHasMore(t *testing.T) {
 	})
 }
 
+// What was made room for goes out without a pause, whatever was sent before.
+func TestRoom(t *testing.T) {
+	for sent := range 230 {
+		synctest.Test(t, func(t *testing.T) {
+			c := newTestClient(t, &fake{answer: func(int, *http.Request) (*http.Response, error) { return response(200, noAccounts), nil }})
+			send := func(n int) {
+				for range n {
+					if _, err := c.Accounts(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for range sent {
+				send(1)
+				time.Sleep(200 * time.Millisecond)
+			}
+			start := time.Now()
+			if err := c.Room(t.Context(), 20); err != nil {
+				t.Fatal(err)
+			}
+			if waited := time.Since(start); waited > time.Minute || waited > 0 && sent <= 80 {
+				t.Errorf("waited %s for room after %d requests", waited, sent)
+			}
+			start = time.Now()
+			if send(20); time.Since(start) > 0 {
+				t.Errorf("after %d requests there was no room for 20: they took %s", sent, time.Since(start))
+			}
+			if err := c.Room(t.Context(), 1000); err != nil {
+				t.Fatal(err)
+			}
+			start = time.Now()
+			if send(100); time.Since(start) > 0 {
+				t.Errorf("after %d requests there was no room for a minute's: they took %s", sent, time.Since(start))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if err := c.Room(ctx, 50); KindOf(err) != KindThrottled {
+				t.Errorf("with ten seconds left: %v", err)
+			}
+		})
+	}
+}
+
 func TestBucketGivesUpAtOnceWithoutTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := answers(response(200, noAccounts))
