@@ -17,7 +17,10 @@ type Label struct {
 	Written   time.Time // whole seconds; server time of dbt Cloud when the value was written (or recognised)
 	Until     time.Time // end of the overlap; zero when there is none to keep
 	First     bool      // the destination was empty: nobody is known to read it yet
-	Ready     bool      // what has to happen after the value was stored in every destination has happened
+	// Undoes is the replacement whose place the token took back: an undo. It is
+	// no successor of that one, hence not Replaces, which may name its own past.
+	Undoes int64
+	Ready  bool // what has to happen after the value was stored in every destination has happened
 }
 
 // Labels are the entries beside one object.
@@ -37,6 +40,12 @@ var labelChars = regexp.MustCompile(`^[A-Za-z0-9+\-=._:/@]*$`)
 // Key returns the metadata key or tag key of the entry for fp.
 func (fp Fingerprint) Key() string { return LabelPrefix + string(fp) }
 
+// Announcement is the key of the entry by which a run announces that it is about
+// to delete a token: it stands for that and for no value. The entry says when.
+func Announcement(account, token int64) Fingerprint {
+	return NewValue(fmt.Sprintf("about to delete token %d", token)).Fingerprint(account)
+}
+
 // FingerprintOfKey is the reverse of Key; ok is false for anybody else's key.
 func FingerprintOfKey(key string) (fp Fingerprint, ok bool) {
 	rest, found := strings.CutPrefix(key, LabelPrefix)
@@ -55,6 +64,9 @@ func (l Label) Encode() string {
 	}
 	if l.Replaces != 0 {
 		parts = append(parts, "replaces="+strconv.FormatInt(l.Replaces, 10))
+	}
+	if l.Undoes != 0 {
+		parts = append(parts, "undoes="+strconv.FormatInt(l.Undoes, 10))
 	}
 	if !l.Written.IsZero() {
 		parts = append(parts, "written="+l.Written.UTC().Format(time.RFC3339))
@@ -90,6 +102,8 @@ func ParseLabel(s string) (Label, error) {
 			l.AccountID, err = strconv.ParseInt(value, 10, 64)
 		case "replaces":
 			l.Replaces, err = strconv.ParseInt(value, 10, 64)
+		case "undoes":
+			l.Undoes, err = strconv.ParseInt(value, 10, 64)
 		case "written":
 			l.Written, err = parseTime(value)
 		case "until":
@@ -103,7 +117,7 @@ func ParseLabel(s string) (Label, error) {
 			return Label{}, fmt.Errorf("label has an unreadable %s", key)
 		}
 	}
-	if l.TokenID <= 0 || l.AccountID <= 0 || l.Replaces < 0 {
+	if l.TokenID <= 0 || l.AccountID <= 0 || l.Replaces < 0 || l.Undoes < 0 {
 		return Label{}, fmt.Errorf("label names no token")
 	}
 	return l, nil
