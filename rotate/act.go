@@ -47,6 +47,16 @@ func (u *run) act(ctx context.Context, st step) error {
 		return u.rename(ctx, u.s.replacement(st.token))
 	case sweep:
 		return u.sweep(ctx)
+	case announce:
+		return u.announce(ctx)
+	case recall:
+		return u.recall(ctx)
+	case putBack:
+		return u.putBack(ctx, st.destination)
+	case verify:
+		return u.verify(ctx, st.token)
+	case dismiss:
+		return u.dismiss(ctx, st.token)
 	case stop:
 	}
 	return fmt.Errorf("rotation step %q is not one that can be carried out", st.do)
@@ -109,8 +119,11 @@ const maxLabels = 16
 
 // label merges one entry into those of a destination's object.
 func (u *run) label(ctx context.Context, i int, value secrets.Value, label secrets.Label) error {
+	return u.labelEntry(ctx, i, value.Fingerprint(u.account), label)
+}
+
+func (u *run) labelEntry(ctx context.Context, i int, fp secrets.Fingerprint, label secrets.Label) error {
 	d := &u.s.destinations[i]
-	fp := value.Fingerprint(u.account)
 	if before, ok := d.content.Labels[fp]; ok && before.TokenID == label.TokenID && before.Replaces == label.Replaces {
 		label.First = label.First || before.First // two fields of one object share the entry
 	}
@@ -148,7 +161,7 @@ func (u *run) fence(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		u.s.run.arbiterWritten = true
+		u.s.run.arbiterWritten, u.s.run.fenced = true, true
 	}
 	if errors.Is(err, secrets.ErrConflict) {
 		return fmt.Errorf("%w: another run is at work", err)
@@ -166,16 +179,20 @@ func (u *run) afterStore(ctx context.Context, token int64) error {
 	if u.AfterStore == nil {
 		return fmt.Errorf("the after_store command cannot be run here; the old token stays")
 	}
+	leaves := u.s.old.id
+	if u.s.undo.asked {
+		leaves = u.s.undo.leaver
+	}
 	env := map[string]string{
 		"TOKENWARDEN_ACCOUNT_ID":   strconv.FormatInt(u.account, 10),
-		"TOKENWARDEN_OLD_TOKEN_ID": strconv.FormatInt(u.s.old.id, 10),
+		"TOKENWARDEN_OLD_TOKEN_ID": strconv.FormatInt(leaves, 10),
 		"TOKENWARDEN_NEW_TOKEN_ID": strconv.FormatInt(token, 10),
 	}
 	err := u.write(ctx, Entry{Step: "after-store", TokenID: token}, func() error {
 		return u.AfterStore(ctx, u.req.AfterStore, env)
 	})
 	if err != nil {
-		return fmt.Errorf("the after_store command failed, so token %d stays alive: %w", u.s.old.id, err)
+		return fmt.Errorf("the after_store command failed, so token %d stays alive: %w", leaves, err)
 	}
 	u.s.run.commandDone = true
 	for i := range u.s.destinations {

@@ -164,9 +164,9 @@ func (u *run) proveAlive(ctx context.Context, r *replacement) error {
 			return nil
 		}
 		if isPlanned(err) || dbtcloud.KindOf(err) != dbtcloud.KindUnauthorized {
-			return fmt.Errorf("proving the value of replacement %d: %w", r.id(), err)
+			return fmt.Errorf("proving the value of token %d: %w", r.id(), err)
 		}
 		last = err
 	}
-	return fmt.Errorf("the value of replacement %d is not accepted by the service: %w", r.id(), last)
+	return fmt.Errorf("the value of token %d is not accepted by the service: %w", r.id(), last)
 }

@@ -23,10 +23,15 @@ const (
 	equalise   action = "equalise"    // give permissions and mappings, check them, prove the value
 	store      action = "store"       // write the replacement's value into a destination
 	afterStore action = "after-store" // run the configured command
+	announce   action = "announce"    // say beside the arbiter that the old token is about to be deleted
 	confirm    action = "confirm"     // read everything again
 	retire     action = "retire"      // delete the old token and see that it is gone
 	rename     action = "rename"      // give the replacement its plain name
 	sweep      action = "sweep"       // list the suffix once more
+	recall     action = "recall"      // undo: find the old token's value, and prove it
+	putBack    action = "put-back"    // undo: write it into a destination again
+	verify     action = "verify"      // undo: read everything again
+	dismiss    action = "dismiss"     // undo: delete the replacement and see that it is gone
 	stop       action = "stop"
 )
 
@@ -35,7 +40,7 @@ const (
 type step struct {
 	do          action
 	token       int64 // what the step is about; for a stop: the replacement
-	destination int   // prove, recognise, adopt, store: index
+	destination int   // prove, recognise, adopt, store, put-back: index
 	status      Status
 	because     string
 	until       time.Time // stop, pending: when the old token may go
@@ -62,6 +67,9 @@ func next(s *state) step {
 }
 
 func decide(s *state) step {
+	if s.undo.asked {
+		return decideUndo(s)
+	}
 	for _, part := range []func(*state) (step, bool){
 		nextOwnLeftover, nextFailure, nextLife, nextRefusal, nextOrphan, nextOwnership, nextCredential,
 	} {
@@ -185,6 +193,8 @@ func nextRefusal(s *state) (step, bool) {
 		return step{}, false
 	}
 	switch {
+	case s.undoUnderWay() != 0:
+		return refuse("an undo took the value of token %d back from its replacement %d, which still lives: let it end first (rotate --undo --token-id %d, or --pending)", s.old.id, s.undoUnderWay(), s.old.id), true
 	case s.old.inFlightOf != 0:
 		return refuse("token %d is itself the replacement of token %d, which still lives: finish that rotation first (rotate --token-id %d, or --pending)", s.old.id, s.old.inFlightOf, s.old.inFlightOf), true
 	case s.old.problem != "":
@@ -305,6 +315,11 @@ func nextFinish(s *state, w *replacement) step {
 			return step{do: sweep}
 		case !free:
 			return wait
+		case !s.announcedLately():
+			return step{do: announce, token: w.id()}
+		case s.undoAnnounced(w) && !s.run.fenced:
+			// It may be about to write: now it fails, or this one does.
+			return step{do: fence}
 		case !s.run.fresh:
 			return step{do: confirm, token: w.id()}
 		}

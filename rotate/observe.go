@@ -28,6 +28,7 @@ func (u *run) begin(ctx context.Context, survey *Survey) error {
 		return err
 	}
 	u.s.run.nonce = nonce
+	u.turnBack(survey)
 	if err := u.collect(ctx, survey); err != nil {
 		return err
 	}
@@ -137,6 +138,10 @@ func (u *run) classify() {
 	if w := u.s.winner(); w != nil && u.s.lacking(w.id()) < 0 {
 		u.s.run.commandDone = u.s.run.commandDone || ready
 	}
+	u.s.announced = u.s.destinations[0].content.Labels[secrets.Announcement(u.account, u.s.old.id)].Written
+	if id := u.s.leaver(); id != 0 {
+		u.s.undo.leaver = id
+	}
 }
 
 // collect makes the list of active replacements: those that say so by their
@@ -181,26 +186,29 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 			add(t)
 		}
 	}
+	asked := map[int64]bool{}
 	for _, d := range u.s.destinations {
 		for _, label := range d.content.Labels {
-			if label.AccountID != u.account || label.Replaces != u.s.old.id || u.s.replacement(label.TokenID) != nil {
+			id := u.replacementBy(label)
+			if id == 0 || u.s.replacement(id) != nil || asked[id] {
 				continue
 			}
-			if t, ok := survey.Tokens[label.TokenID]; ok {
+			if t, ok := survey.Tokens[id]; ok {
 				add(t)
 				continue
 			}
 			// Not in the list, which may lag behind.
-			t, seen, err := u.token(ctx, label.TokenID)
+			t, seen, err := u.token(ctx, id)
 			if err != nil {
 				return err
 			}
+			asked[id] = seen == deleted // a 404 is another matter where its value is held
 			if seen == notFound {
-				if d.content.Labels[d.content.Value.Fingerprint(u.account)].TokenID != label.TokenID {
+				if d.content.Labels[d.content.Value.Fingerprint(u.account)].TokenID != id {
 					continue // nobody would miss it
 				}
 				if _, control, err := u.token(ctx, u.s.old.id); err != nil || control == notFound {
-					return fmt.Errorf("%s holds the value of token %d, and whether that lives cannot be told: the service answers 404 for it and for token %d, as it does when the credential lacks a permission", d.ref, label.TokenID, u.s.old.id)
+					return fmt.Errorf("%s holds the value of token %d, and whether that lives cannot be told: the service answers 404 for it and for token %d, as it does when the credential lacks a permission", d.ref, id, u.s.old.id)
 				}
 				continue
 			}
@@ -210,6 +218,20 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return int(a.id() - b.id()) })
 	u.classify()
 	return nil
+}
+
+// replacementBy is the replacement of the old token that a label names: one that
+// replaces it, or one from which an undo took its place back. 0: none.
+func (u *run) replacementBy(l secrets.Label) int64 {
+	switch {
+	case l.AccountID != u.account:
+		return 0
+	case l.Replaces == u.s.old.id:
+		return l.TokenID
+	case l.TokenID == u.s.old.id:
+		return l.Undoes
+	}
+	return 0
 }
 
 // sight is how a token answers.
@@ -291,7 +313,7 @@ func (u *run) follow(ctx context.Context, survey *Survey) error {
 	replaces := map[int64]int64{}
 	for _, d := range u.s.destinations {
 		for _, l := range d.content.Labels {
-			if l.AccountID == u.account {
+			if l.AccountID == u.account && l.Replaces != 0 { // else an announcement would hide it
 				replaces[l.TokenID] = l.Replaces
 			}
 		}
@@ -303,6 +325,9 @@ func (u *run) follow(ctx context.Context, survey *Survey) error {
 		end := d.label.TokenID
 		var passed []int64
 		id := end
+		if d.label.Undoes == u.s.old.id {
+			id = u.s.old.id // taken back: the token that it had replaced stays
+		}
 		for ; id != 0 && id != u.s.old.id && !slices.Contains(passed, id); id = replaces[id] {
 			passed = append(passed, id)
 		}

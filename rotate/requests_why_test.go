@@ -25,6 +25,7 @@ func why() map[asked]string {
 		{"store", onStore, "label"}:                   "whose value it will be, before the value: a run that dies in between is understood by the next",
 		{"store", onStore, "write"}:                   "by check-and-set, which is the election between runs",
 		{"store", onStore, "read"}:                    "what the destination holds, whatever the answer to the write was",
+		{"announce", onStore, "label"}:                "that the old token is about to be deleted: an undo that begins now leaves everything as it is",
 		{"confirm", onStore, "read"}:                  "every destination holds the value at the moment when the old token goes",
 		{"confirm", onService, "get-token"}:           "the old token (when it was used) and the replacement (that it lives)",
 		{"confirm", onService, "get-permissions"}:     "of both: somebody may have changed either since they were compared",
@@ -32,6 +33,7 @@ func why() map[asked]string {
 		{"confirm", onService, "accounts"}:            "this run did not make the replacement, so it has not seen yet that the value authenticates",
 		{"retire", onService, "delete-token"}:         "once; it is sent again only when the old token is seen to live and still may go",
 		{"retire", onService, "get-token"}:            "the old token is seen to be gone; where the service hides it by a 404, that comes twice, with a control between",
+		{"retire", onStore, "label"}:                  "the announcement is taken away",
 		{"rename", onService, "rename-token"}:         "the replacement gets the plain name",
 		{"sweep", onService, "list-tokens"}:           "nothing that replaces the old token is left over: a create that was given up for lost may have arrived",
 	}

@@ -18,6 +18,8 @@ type state struct {
 	destinations []destination // in order; the first is the arbiter
 	successor    int64         // the living end of a chain of labels that leaves the old token over others; 0: none
 	passed       []int64       // the replacements on the way there, which were replaced in turn
+	undo         undoing
+	announced    time.Time // when a run last announced, beside the arbiter, that it is about to delete the old token
 	run          runFacts
 	policy       policy
 	hasCommand   bool // an after_store command is configured
@@ -109,19 +111,21 @@ type destination struct {
 // runFacts is what this run has done so far.
 type runFacts struct {
 	nonce          string
-	preflighted    bool   // every destination was proved writable
-	creates        int    // create calls sent
-	mayHaveCreated bool   // a create was sent whose outcome is not known yet
-	stores         int    // writes in a row without a clear answer
-	deletes        int    // DELETEs in a row after which the token was still there
-	arbiterWritten bool   // this run moved the arbiter's version: a frozen run's write must fail
-	beaten         string // how this run lost the election: trying again, it could write after a fence
-	withdrawn      string // why this run removed its own usable replacement: a rival
-	refused        string // what makes going on pointless until a person acts
-	failure        string // what failed; the same command may be run again
-	commandDone    bool   // the after_store command succeeded for the present value
-	fresh          bool   // everything was read again and nothing was written since
-	renamed        bool   // the replacement got its plain name; a list may show the other one for a while
+	preflighted    bool      // every destination was proved writable
+	creates        int       // create calls sent
+	mayHaveCreated bool      // a create was sent whose outcome is not known yet
+	stores         int       // writes in a row without a clear answer
+	deletes        int       // DELETEs in a row after which the token was still there
+	arbiterWritten bool      // this run moved the arbiter's version: a frozen run's write must fail
+	announced      time.Time // when this run announced that it is about to delete the old token
+	fenced         bool      // this run wrote the arbiter's present value again, after that
+	beaten         string    // how this run lost the election: trying again, it could write after a fence
+	withdrawn      string    // why this run removed its own usable replacement: a rival
+	refused        string    // what makes going on pointless until a person acts
+	failure        string    // what failed; the same command may be run again
+	commandDone    bool      // the after_store command succeeded for the present value
+	fresh          bool      // everything was read again and nothing was written since
+	renamed        bool      // the replacement got its plain name; a list may show the other one for a while
 	renameRefused  string
 	changed        bool   // something was written anywhere
 	swept          bool   // the suffix was listed as the last act
@@ -193,7 +197,7 @@ func (s *state) holds(id int64) bool {
 func (s *state) orphans() []*replacement {
 	var found []*replacement
 	for i := range s.replacements {
-		if r := &s.replacements[i]; !r.mine && !s.holds(r.id()) && !slices.Contains(s.passed, r.id()) {
+		if r := &s.replacements[i]; !r.mine && !s.holds(r.id()) && !s.tookBackFrom(r.id()) && !slices.Contains(s.passed, r.id()) {
 			found = append(found, r)
 		}
 	}
