@@ -123,18 +123,24 @@ func (u *run) label(ctx context.Context, i int, value secrets.Value, label secre
 }
 
 func (u *run) labelEntry(ctx context.Context, i int, fp secrets.Fingerprint, label secrets.Label) error {
-	d := &u.s.destinations[i]
-	if before, ok := d.content.Labels[fp]; ok && before.TokenID == label.TokenID && before.Replaces == label.Replaces {
+	before, ok := u.s.destinations[i].content.Labels[fp]
+	if ok && before.TokenID == label.TokenID && before.Replaces == label.Replaces {
 		label.First = label.First || before.First // two fields of one object share the entry
 	}
+	return u.labelEntries(ctx, i, secrets.Labels{fp: label})
+}
+
+func (u *run) labelEntries(ctx context.Context, i int, set secrets.Labels) error {
+	d := &u.s.destinations[i]
 	var prune []secrets.Fingerprint
 	if len(d.content.Labels) >= maxLabels {
 		prune = u.prunable(d.content)
 	}
-	e := Entry{Step: "label", TokenID: label.TokenID, Ref: d.ref.String()}
-	return u.write(ctx, e, func() error {
-		return d.store.Label(ctx, d.ref, secrets.Labels{fp: label}, prune)
-	})
+	e := Entry{Step: "label", Ref: d.ref.String()}
+	for _, l := range set {
+		e.TokenID = l.TokenID
+	}
+	return u.write(ctx, e, func() error { return d.store.Label(ctx, d.ref, set, prune) })
 }
 
 // prunable names the oldest half of the entries whose token this run knows to
@@ -197,15 +203,18 @@ func (u *run) afterStore(ctx context.Context, token int64) error {
 	u.s.run.commandDone = true
 	for i := range u.s.destinations {
 		d := &u.s.destinations[i]
-		label := d.label
+		fp, label := d.content.Value.Fingerprint(u.account), d.label
+		if u.s.undo.asked {
+			fp, label = u.undoEntry(d)
+		}
 		label.Ready = true
-		if err := u.label(ctx, i, d.content.Value, label); err != nil {
+		if err := u.labelEntry(ctx, i, fp, label); err != nil {
 			return err
 		}
 		// The entry alone changed: take it over instead of reading again.
-		d.label = label
 		d.content.Labels = maps.Clone(d.content.Labels)
-		d.content.Labels[d.content.Value.Fingerprint(u.account)] = label
+		d.content.Labels[fp] = label
 	}
+	u.classify()
 	return nil
 }

@@ -12,9 +12,9 @@ import (
 // beside the arbiter what it is about to do, and then looks whether the other has:
 // whatever the order, at least one of the two sees it. The rotation announces, and
 // where it finds that an undo did, it writes the arbiter's present value again:
-// the check-and-set decides, and whoever loses stops. The undo labels the value
-// that it is about to write, and where it finds an announcement, it leaves
-// everything as it is until the run that made it is over, dead, or frozen for so
+// the check-and-set decides, and whoever loses stops. The undo announces what it is
+// about to take back, and where it finds that a rotation did, it leaves everything
+// as it is until the run that made it is over, dead, or frozen for so
 // long that nothing could be told of it.
 
 const (
@@ -40,19 +40,14 @@ func (s *state) deletionAnnounced(at time.Time) bool {
 // undoAnnounced reports whether an undo has said, beside the arbiter, that it is
 // about to take the old token's place back from its replacement.
 func (s *state) undoAnnounced(w *replacement) bool {
-	for _, l := range s.destinations[0].content.Labels {
-		if l.TokenID == s.old.id && l.Undoes == w.id() {
-			return true
-		}
-	}
-	return false
+	_, announced := s.destinations[0].undoOf(w.id())
+	return announced
 }
 
-// announce says that the old token is about to be deleted. The entry is one of its
-// own: those of values are written by other runs as well.
+// announce says that the old token is about to be deleted.
 func (u *run) announce(ctx context.Context) error {
 	label := secrets.Label{TokenID: u.s.old.id, AccountID: u.account, Written: u.s.now}
-	if err := u.labelEntry(ctx, 0, secrets.Announcement(u.account, u.s.old.id), label); err != nil {
+	if err := u.labelEntry(ctx, 0, secrets.DeletionEntry(u.account, u.s.old.id), label); err != nil {
 		return err
 	}
 	u.s.run.announced, u.s.run.fenced = label.Written, false

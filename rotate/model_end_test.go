@@ -29,10 +29,10 @@ var humanReasons = []struct {
 	{"not equal", []string{"permissions"}},
 	{"no permission at all", []string{"permissions"}},
 	{"uses the semantic layer", []string{"permissions"}},
-	{"was deleted while its rotation was under way", []string{"deleted", "store"}},
-	{"is deleted, and no label", []string{"deleted", "store"}},
-	{"is not to be found", []string{"deleted", "store"}},
-	{"deleted by somebody else", []string{"deleted"}},
+	{"was deleted while its rotation was under way", []string{"deleted", "store", "a frozen DELETE"}},
+	{"is deleted, and no label", []string{"deleted", "store", "a frozen DELETE"}},
+	{"is not to be found", []string{"deleted", "store", "a frozen DELETE"}},
+	{"deleted by somebody else", []string{"deleted", "a frozen DELETE"}},
 	{"so somebody has its value", []string{"store", "a late proof"}},
 	{"still lives: finish that rotation first", []string{"renamed"}},
 }
@@ -80,6 +80,11 @@ func (m *model) runAgain() {
 	for range maxRuns {
 		m.pass(25 * time.Hour)
 		m.consume()
+		if m.undoUnderWay() {
+			p := m.start(m.target, defaults())
+			p.undo = true
+			m.through(p)
+		}
 		for _, id := range m.inFlight() {
 			r := m.oneRun(id).result
 			m.cut[id] = r.Status == rotate.Refused && m.justified(r.Error)
@@ -94,8 +99,21 @@ func (m *model) runAgain() {
 	}
 }
 
-func (m *model) oneRun(id int64) *modelProcess {
-	p := m.start(id, defaults())
+// undoUnderWay reports whether --pending would find an undo of the target.
+func (m *model) undoUnderWay() bool {
+	for _, ref := range m.refs {
+		for _, l := range m.labels[ref] {
+			if gone := token(m.sim, l.Undoes); l.TokenID == m.target && gone.Active() && m.owners[m.held[ref].Reveal()] == m.target {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m *model) oneRun(id int64) *modelProcess { return m.through(m.start(id, defaults())) }
+
+func (m *model) through(p *modelProcess) *modelProcess {
 	p.advance(-1)
 	m.finished(p)
 	m.fail()

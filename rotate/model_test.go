@@ -101,6 +101,7 @@ func (m *model) actions(made *atomic.Int64) map[string]func(*rapid.T) {
 	}
 	return map[string]func(*rapid.T){
 		"rotate":          counted(m.rotate),
+		"undo":            counted(m.undo),
 		"go on":           counted(m.goOn),
 		"a person":        counted(m.person),
 		"by hand":         counted(m.byHand),
@@ -139,6 +140,21 @@ func (m *model) rotate(t *rapid.T) {
 		id = before.replaces
 	}
 	m.turn(t, m.start(id, m.options(rapid.SampledFrom(kinds).Draw(t, "flags"))))
+}
+
+// undo takes the place of the token back that is to be rotated, or once was.
+func (m *model) undo(t *rapid.T) {
+	if len(m.processes) > 3 {
+		m.turn(t, m.processes[0])
+		return
+	}
+	id := m.target
+	if before := m.made[m.target]; before.replaces != 0 && rapid.IntRange(0, 4).Draw(t, "an older id, if 4") == 4 {
+		id = before.replaces
+	}
+	p := m.start(id, m.options(rapid.SampledFrom([]string{"", "--now", "--orphan-min-age 0s"}).Draw(t, "flags")))
+	p.undo = true
+	m.turn(t, p)
 }
 
 func (m *model) goOn(t *rapid.T) {
@@ -191,7 +207,7 @@ func (m *model) finished(p *modelProcess) {
 	m.t.Logf("%s: %s", p, p.outcome())
 	r := p.result
 	switch r.Status {
-	case rotate.Rotated, rotate.Unchanged, rotate.Pending:
+	case rotate.Rotated, rotate.Unchanged, rotate.Pending, rotate.Undone:
 	case rotate.Refused, rotate.Failed:
 		if r.Error == "" {
 			m.violate("%s: %s without a reason", p, r.Status)
@@ -203,14 +219,24 @@ func (m *model) finished(p *modelProcess) {
 	if p.target != m.target {
 		return
 	}
+	held := r.NewTokenID
+	if r.Undo {
+		held = p.target
+	}
 	for _, ref := range m.refs {
 		id, active := m.sim.TokenByValue(m.memory.Get(ref).Reveal())
-		if (id != r.NewTokenID || !active) && !m.unseen(p, valueAt(ref), stateOf(id), stateOf(r.NewTokenID)) && !m.lied(ref) {
-			m.violate("%s says %s, and %s holds the value of token %d (active: %v) instead of %d's", p, r.Status, ref, id, active, r.NewTokenID)
+		if r.Undo && r.Status == rotate.Unchanged && m.wroteAt[ref] > p.looked[valueAt(ref)] {
+			continue // it changed nothing, and somebody else did after it had looked
+		}
+		if (id != held || !active) && !m.why["a frozen DELETE"] && !m.unseen(p, valueAt(ref), stateOf(id), stateOf(held)) && !m.lied(ref) {
+			m.violate("%s says %s, and %s holds the value of token %d (active: %v) instead of %d's", p, r.Status, ref, id, active, held)
 		}
 	}
 	if old := token(m.sim, p.target); r.Status == rotate.Rotated && old.Active() {
 		m.violate("%s says rotated, and token %d is active", p, p.target)
+	}
+	if gone := token(m.sim, r.NewTokenID); r.Status == rotate.Undone && gone.Active() {
+		m.violate("%s says undone, and token %d is active", p, r.NewTokenID)
 	}
 }
 
@@ -246,6 +272,8 @@ func (m *model) timePasses(t *rapid.T) {
 func (m *model) clocks(t *rapid.T) {
 	jumps := []time.Duration{0, 24 * time.Hour, -24 * time.Hour}
 	if rapid.Bool().Draw(t, "dbt Cloud's") {
+		m.clock++
+		m.changedAt[serverClock] = m.clock
 		m.server = rapid.SampledFrom(jumps).Draw(t, "off by")
 		return
 	}

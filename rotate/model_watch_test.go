@@ -113,11 +113,11 @@ func (m *model) observe(e dbtcloudtest.Event) {
 // told notes what an answer told a process.
 func (m *model) told(p *modelProcess, e dbtcloudtest.Event) {
 	id := tokenInPath(e.Request.Path)
-	p.toldAt = m.serverNow()
+	p.toldAt, p.toldWhen = m.serverNow(), time.Now()
 	switch e.Request.Operation {
 	case "get-token":
 		p.looked[stateOf(id)], p.looked[nameOf(id)] = m.clock, m.clock
-		if t, _ := e.View.Token(id); id == p.target {
+		if t, _ := e.View.Token(id); id == p.target && !p.undo || p.undo && m.made[id].replaces == p.target {
 			p.lastUsed, p.lookedAt = lastUsed(t), m.serverNow()
 		}
 	case "get-permissions":
@@ -138,13 +138,20 @@ func (m *model) created(p *modelProcess, v dbtcloudtest.View) {
 // deletedBy checks what has to be true when the tool deletes a token.
 func (m *model) deletedBy(p *modelProcess, id int64, v dbtcloudtest.View) {
 	switch t, _ := v.Token(id); {
+	case p.undo && id == p.target:
+		m.violate("%s deleted token %d, which it was to bring back", p, id)
+	case p.undo && m.replaces(t, p.target):
+		m.dismissed(p, t, v)
 	case id == p.target:
 		m.retired(p, v)
 	case !m.replaces(t, p.target):
 		m.violate("%s deleted token %d %q, which does not replace that", p, id, t.Name)
 	}
 	for _, ref := range m.refs {
-		if m.owners[m.held[ref].Reveal()] == id && !m.unseen(p, valueAt(ref)) && !m.lied(ref) {
+		if m.owners[m.held[ref].Reveal()] == id && m.overslept(p) {
+			m.why["a frozen DELETE"] = true
+		}
+		if m.owners[m.held[ref].Reveal()] == id && !m.unseen(p, valueAt(ref)) && !m.lied(ref) && !m.overslept(p) {
 			m.violate("%s deleted token %d, whose value %s holds", p, id, ref)
 		}
 	}
@@ -165,7 +172,7 @@ func (m *model) retired(p *modelProcess, v dbtcloudtest.View) {
 		t, _ := v.Token(id)
 		facts := []fact{valueAt(ref), stateOf(id), permissionsOf(id), permissionsOf(p.target)}
 		switch {
-		case m.unseen(p, facts...) || m.lied(ref):
+		case m.unseen(p, facts...) || m.lied(ref) || m.overslept(p):
 		case id == p.target || !t.Active():
 			m.violate("%s deleted the old token %d while %s holds the value of %d (active: %v)", p, p.target, ref, id, t.Active())
 		case !slices.Equal(rights(t), rights(token(v, p.target))):
@@ -184,6 +191,38 @@ func (m *model) retired(p *modelProcess, v dbtcloudtest.View) {
 		if w, ok := m.writtenAt[ref]; ok && !p.opts.OverlapSet && !m.unseen(p, valueAt(ref)) && p.lookedAt.Sub(w.at) < w.overlap-slack {
 			m.violate("%s deleted the old token %d %s after %s was written, in its overlap of %s", p, p.target, p.lookedAt.Sub(w.at), ref, w.overlap)
 		}
+	}
+}
+
+// serverClock is a fact, too: what was announced is reckoned by it.
+const serverClock fact = "dbt Cloud's clock"
+
+// overslept reports whether a run deletes the old token so long after it was last
+// told anything that an undo did not have to wait for it any more; or the clock
+// jumped, by which that is reckoned. Nothing can fence that.
+func (m *model) overslept(p *modelProcess) bool {
+	return !p.undo && (time.Since(p.toldWhen) > 4*time.Minute || m.changedAt[serverClock] > p.began)
+}
+
+// dismissed is G2 for an undo: what it must have seen before a replacement goes
+// whose value consumers may have.
+func (m *model) dismissed(p *modelProcess, gone dbtcloudtest.Token, v dbtcloudtest.View) {
+	if !m.stored[gone.Value] {
+		return
+	}
+	for _, ref := range m.refs {
+		id := m.owners[m.held[ref].Reveal()]
+		t, _ := v.Token(id)
+		if m.unseen(p, valueAt(ref), stateOf(id)) || m.lied(ref) {
+			continue
+		}
+		if id != p.target || !t.Active() {
+			m.violate("%s deleted replacement %d while %s holds the value of %d (active: %v)", p, gone.ID, ref, id, t.Active())
+		}
+	}
+	taken := p.lastUsed.Sub(m.made[gone.ID].born) > 2*time.Minute
+	if quiet := p.lookedAt.Sub(p.lastUsed); taken && !p.opts.Now && quiet < p.opts.Quiet {
+		m.violate("%s deleted replacement %d, which was used %s before it looked", p, gone.ID, quiet)
 	}
 }
 
@@ -218,6 +257,7 @@ func (m *model) storeChanged(c secretstest.Change) {
 	if before.Equal(c.Value(c.Ref)) {
 		return // a fence
 	}
+	m.wroteAt[c.Ref] = m.clock
 	if p != nil {
 		what = "a write"
 		m.overwritten(p, c.Ref, before)
@@ -292,6 +332,7 @@ func (m *model) judgeIn(p *modelProcess, now moment, act string) {
 		t := token(now, id)
 		good := active && slices.Equal(rights(t), want)
 		if was := m.good[ref]; was.good && !good && p != nil && !m.lied(ref) &&
+			!m.overslept(p) &&
 			!m.unseen(p, valueAt(ref), stateOf(id), stateOf(was.id), permissionsOf(id), permissionsOf(was.id), permissionsOf(m.target)) {
 			m.violate("G1: after %s by %s, %s holds the value of token %d (active: %v, permissions %q), and %q are wanted", act, p, ref, id, active, rights(t), want)
 		}

@@ -69,13 +69,14 @@ func announcedNow(s *state) { s.run.announced = noon }
 
 // anUndoAnnounced is the label that an undo writes before it writes anything else.
 func anUndoAnnounced(s *state) {
-	s.destinations[0].content.Labels = secrets.Labels{"a": {TokenID: 777, AccountID: 1, Undoes: 901}}
+	s.destinations[0].undoes = []secrets.Label{{TokenID: 777, AccountID: 1, Undoes: 901}}
 }
 
 // back is a destination in which an undo took the old token's place back.
 func back(from int64) destination {
 	d := held(ofOld, 777)
-	d.label.Replaces, d.label.Undoes = 0, from
+	d.label.Replaces = 0
+	d.undoes = []secrets.Label{{TokenID: 777, AccountID: 1, Undoes: from, Written: d.label.Written, Until: d.label.Until}}
 	return d
 }
 
@@ -107,7 +108,7 @@ func TestNext(t *testing.T) {
 		"… and is fenced: read everything": {s: stored(func(s *state) { announcedNow(s); anUndoAnnounced(s); s.run.fenced = true }), do: confirm, token: 901},
 		"an undo of another one is nothing": {s: stored(func(s *state) {
 			announcedNow(s)
-			s.destinations[0].content.Labels = secrets.Labels{"a": {TokenID: 777, AccountID: 1, Undoes: 800}}
+			s.destinations[0].undoes = []secrets.Label{{TokenID: 777, AccountID: 1, Undoes: 800}}
 		}), do: confirm, token: 901},
 		"an undo is under way: not before its end": {s: stored(func(s *state) { s.destinations[0] = back(901) }), do: stop, status: Refused, says: "--undo"},
 		"an undo is over: create":                  {s: observed(func(s *state) { s.destinations[0] = back(901) }), do: create},

@@ -108,6 +108,7 @@ func (u *run) classify() {
 	for i := range u.s.destinations {
 		d := &u.s.destinations[i]
 		d.owner, d.label, d.unlabelled = unknown, secrets.Label{}, false
+		d.undoes = u.undoesIn(d.content.Labels)
 		if d.content.Value.Empty() {
 			d.owner = empty
 			continue
@@ -138,7 +139,7 @@ func (u *run) classify() {
 	if w := u.s.winner(); w != nil && u.s.lacking(w.id()) < 0 {
 		u.s.run.commandDone = u.s.run.commandDone || ready
 	}
-	u.s.announced = u.s.destinations[0].content.Labels[secrets.Announcement(u.account, u.s.old.id)].Written
+	u.s.announced = u.s.destinations[0].content.Labels[secrets.DeletionEntry(u.account, u.s.old.id)].Written
 	if id := u.s.leaver(); id != 0 {
 		u.s.undo.leaver = id
 	}
@@ -313,7 +314,7 @@ func (u *run) follow(ctx context.Context, survey *Survey) error {
 	replaces := map[int64]int64{}
 	for _, d := range u.s.destinations {
 		for _, l := range d.content.Labels {
-			if l.AccountID == u.account && l.Replaces != 0 { // else an announcement would hide it
+			if l.AccountID == u.account && l.Replaces != 0 { // an entry without may be one that stands for no value
 				replaces[l.TokenID] = l.Replaces
 			}
 		}
@@ -325,8 +326,8 @@ func (u *run) follow(ctx context.Context, survey *Survey) error {
 		end := d.label.TokenID
 		var passed []int64
 		id := end
-		if d.label.Undoes == u.s.old.id {
-			id = u.s.old.id // taken back: the token that it had replaced stays
+		if u.undoneBy(d) {
+			id = u.s.old.id // the token that it had replaced has its place again
 		}
 		for ; id != 0 && id != u.s.old.id && !slices.Contains(passed, id); id = replaces[id] {
 			passed = append(passed, id)

@@ -75,7 +75,7 @@ func (u *run) retire(ctx context.Context) error {
 		return err
 	}
 	u.s.old.life = gone
-	u.dropLabels(ctx, secrets.Announcement(u.account, u.s.old.id))
+	u.dropLabels(ctx, secrets.DeletionEntry(u.account, u.s.old.id))
 	return nil
 }
 
@@ -155,5 +155,8 @@ func (u *run) sweep(ctx context.Context) error {
 		}
 	}
 	u.s.run.swept = true
+	if u.s.undo.asked {
+		return u.closeUndo(ctx)
+	}
 	return nil
 }

@@ -98,7 +98,8 @@ type destination struct {
 	store   secrets.Store
 	content secrets.Content
 	owner   owner
-	label   secrets.Label // of the present value; zero when owner is unknown or empty
+	label   secrets.Label   // of the present value; zero when owner is unknown or empty
+	undoes  []secrets.Label // the entries of undoes that bring the old token back, by what they undo
 	// unlabelled: the value is a replacement's, as this run knows by the value
 	// itself, and the label that tells others is gone. It is stored once more.
 	unlabelled bool

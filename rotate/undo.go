@@ -11,8 +11,10 @@ import (
 
 // An undo is a rotation the other way round: the token's place is taken back from
 // its replacement. The value is not made but found again among the versions that
-// the stores keep. From the first write on, the label of the token's value says
-// what it undoes, so that every run on any machine sees which of the two is to go.
+// the stores keep. Before the first write an entry beside the arbiter says what is
+// undone (secrets.UndoEntry), so that every run on any machine sees which of the
+// two tokens is to go. The label of the value itself stays what it was: other runs
+// write that as well, and it may tell what the token once replaced.
 
 // undoing is what an undo knows.
 type undoing struct {
@@ -24,10 +26,23 @@ type undoing struct {
 	own    int64         // the token that the run's credential is, by the labels; 0: they do not say
 }
 
+// undoOf returns the entry of the undo that takes the old token's place back from
+// a replacement.
+func (d *destination) undoOf(replacement int64) (secrets.Label, bool) {
+	i := slices.IndexFunc(d.undoes, func(l secrets.Label) bool { return l.Undoes == replacement })
+	if i < 0 {
+		return secrets.Label{}, false
+	}
+	return d.undoes[i], true
+}
+
 // tookBackFrom reports whether a destination holds the old token's value again in
 // the place of a replacement's.
 func (s *state) tookBackFrom(id int64) bool {
-	return slices.ContainsFunc(s.destinations, func(d destination) bool { return d.owner == ofOld && d.label.Undoes == id })
+	return slices.ContainsFunc(s.destinations, func(d destination) bool {
+		_, undone := d.undoOf(id)
+		return undone && d.owner == ofOld
+	})
 }
 
 // undoUnderWay is the living replacement from which an undo has begun to take the
@@ -66,13 +81,14 @@ func (s *state) leaver() int64 {
 }
 
 // notBack returns the index of the first destination that does not hold the old
-// token's value with a label that says what it undoes, or -1. One that holds the
+// token's value with an entry that says what is undone, or -1. One that holds the
 // value without it is written as well: a run that froze before it stored the
 // replacement there must fail.
 func (s *state) notBack() int {
 	leaver := s.leaver()
 	return slices.IndexFunc(s.destinations, func(d destination) bool {
-		return d.owner != ofOld || leaver != 0 && d.label.Undoes != leaver
+		_, undone := d.undoOf(leaver)
+		return d.owner != ofOld || leaver != 0 && !undone
 	})
 }
 
@@ -145,8 +161,7 @@ func nextPutBack(s *state) (step, bool) {
 	i := s.notBack()
 	switch {
 	case i < 0:
-		command := s.hasCommand && slices.ContainsFunc(s.destinations, func(d destination) bool { return d.label.Undoes != 0 && !d.label.Ready })
-		return step{do: afterStore, token: s.old.id}, command
+		return step{do: afterStore, token: s.old.id}, s.hasCommand && !s.allReady()
 	case s.leaver() == 0:
 		return refuse("%s is empty, and no destination holds a replacement of token %d: there is nothing that could be brought back there", s.destinations[i].ref, s.old.id), true
 	case s.undo.why != "":
@@ -186,11 +201,27 @@ func nextDismissal(s *state) (step, bool) {
 }
 
 // waitToDismiss tells whether the replacement may go now: at once if nobody has
-// taken its value up, and else as the old token of a rotation would.
+// taken its value up, and else as the old token of a rotation would. While a run
+// that announced the old token's end was never seen to end itself, nothing goes at
+// once either: a DELETE from it would leave no token at all.
 func (s *state) waitToDismiss(r *replacement) (st step, free bool) {
 	used := r.token.LastUsed
-	if seen := used.Known() || used.Presence == dbtcloud.Null; seen && r.token.CreatedAt.Known() && !r.used() {
+	if seen := used.Known() || used.Presence == dbtcloud.Null; seen && r.token.CreatedAt.Known() && !r.used() && s.announced.IsZero() {
 		return step{}, true
 	}
-	return s.waitFor(r.id(), used, false, fmt.Sprintf("replacement %d lives on beside token %d, which has its place again", r.id(), s.old.id))
+	var labels []secrets.Label
+	for _, d := range s.destinations {
+		if l, ok := d.undoOf(r.id()); ok {
+			labels = append(labels, l)
+		}
+	}
+	return s.waitFor(r.id(), used, labels, false, fmt.Sprintf("replacement %d lives on beside token %d, which has its place again", r.id(), s.old.id))
+}
+
+// allReady reports whether what has to happen after the value was put back has.
+func (s *state) allReady() bool {
+	return !slices.ContainsFunc(s.destinations, func(d destination) bool {
+		l, undone := d.undoOf(s.undo.leaver)
+		return undone && !l.Ready
+	})
 }

@@ -1,9 +1,11 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,13 +16,13 @@ import (
 // was asked for a replacement from which one is taking the place back: that is on
 // its way out, and what stays is the token that it had replaced.
 func (u *run) turnBack(survey *Survey) {
+	own := u.s.policy.credential.Fingerprint(u.account)
 	for _, d := range u.s.destinations {
-		_, lives := survey.Tokens[u.s.old.id]
-		if !u.s.undo.asked && lives && d.label.AccountID == u.account && d.label.Undoes == u.s.old.id {
+		if _, lives := survey.Tokens[u.s.old.id]; !u.s.undo.asked && lives && u.undoneBy(d) {
 			u.s.old.id, u.s.undo.asked = d.label.TokenID, true
 			u.s.old.token = survey.Tokens[u.s.old.id]
 		}
-		if l, ok := d.content.Labels[u.s.policy.credential.Fingerprint(u.account)]; ok && l.AccountID == u.account {
+		if l, ok := d.content.Labels[own]; ok && l.AccountID == u.account {
 			u.s.undo.own = l.TokenID
 		}
 	}
@@ -33,6 +35,31 @@ func (u *run) turnBack(survey *Survey) {
 			u.s.old.inFlightOf = d.label.Replaces // by the label, whatever people call it
 		}
 	}
+}
+
+// undoneBy reports whether a destination holds the value of a token that took its
+// place back from the token of this run.
+func (u *run) undoneBy(d destination) bool {
+	l, ok := d.content.Labels[secrets.UndoEntry(u.account, u.s.old.id)]
+	return ok && l.AccountID == u.account && l.Undoes == u.s.old.id && l.TokenID == d.label.TokenID && d.label.AccountID == u.account
+}
+
+// undoesIn picks the entries of undoes that bring the old token back.
+func (u *run) undoesIn(labels secrets.Labels) []secrets.Label {
+	var found []secrets.Label
+	for _, l := range labels {
+		if l.AccountID == u.account && l.TokenID == u.s.old.id && l.Undoes != 0 {
+			found = append(found, l)
+		}
+	}
+	slices.SortFunc(found, func(a, b secrets.Label) int { return cmp.Compare(a.Undoes, b.Undoes) })
+	return found
+}
+
+// undoEntry is the entry of this undo beside a destination.
+func (u *run) undoEntry(d *destination) (secrets.Fingerprint, secrets.Label) {
+	l, _ := d.undoOf(u.s.undo.leaver)
+	return secrets.UndoEntry(u.account, u.s.undo.leaver), l
 }
 
 // recall finds the old token's value: in a destination that holds it still or
@@ -92,25 +119,21 @@ func (u *run) proveOld(ctx context.Context, value secrets.Value) error {
 }
 
 // putBack writes the old token's value into one destination, by check-and-set
-// against the version that this run decided on. As in store the label comes
-// before the value; where the value is there already, writing it again has to
-// come before the label, which says that no frozen run can write there any more.
+// against the version that this run decided on. As in store the entries come
+// before the value; where the value is there already, writing it again has to come
+// before the entry, which says that no frozen run can write there any more.
 func (u *run) putBack(ctx context.Context, i int) error {
 	d := &u.s.destinations[i]
-	value, there := u.s.undo.value, d.owner == ofOld
-	label := secrets.Label{
-		TokenID: u.s.old.id, AccountID: u.account, Replaces: d.content.Labels[value.Fingerprint(u.account)].Replaces, Undoes: u.s.leaver(),
-		Written: u.s.now, Until: u.s.now.Add(u.overlapLength()), First: d.owner == empty || d.label.First,
-	}
+	value, there, leaver := u.s.undo.value, d.owner == ofOld, u.s.leaver()
 	if !there && !d.mayArrive {
-		if err := u.label(ctx, i, value, label); err != nil {
+		if err := u.labelUndo(ctx, i, value, leaver); err != nil {
 			return err
 		}
 		if late, err := u.lookAround(ctx, i); late || err != nil {
 			return err
 		}
 	}
-	w := secrets.Write{Value: value, Expect: d.content.Version, Key: fmt.Sprintf("put-back/%d/%d/%s", u.account, label.Undoes, d.ref.Place())}
+	w := secrets.Write{Value: value, Expect: d.content.Version, Key: fmt.Sprintf("put-back/%d/%d/%s", u.account, leaver, d.ref.Place())}
 	var version secrets.Version
 	err := u.write(ctx, Entry{Step: string(putBack), TokenID: u.s.old.id, Ref: d.ref.String()}, func() error {
 		var err error
@@ -131,20 +154,33 @@ func (u *run) putBack(ctx context.Context, i int) error {
 		if !there {
 			return nil
 		}
-		if err := u.label(ctx, i, value, label); err != nil {
+		if err := u.labelUndo(ctx, i, value, leaver); err != nil {
 			return err
 		}
 		return u.readDestination(ctx, i)
 	case moved && (err == nil || errors.Is(err, secrets.ErrConflict)):
 		// Final for this run: somebody else was first.
 		d.mayArrive = false
-		u.s.run.failure = fmt.Sprintf("somebody else wrote %s meanwhile; token %d and its replacement %d both stay alive, and the same command goes on from there", d.ref, u.s.old.id, label.Undoes)
+		u.s.run.failure = fmt.Sprintf("somebody else wrote %s meanwhile; token %d and its replacement %d both stay alive, and the same command goes on from there", d.ref, u.s.old.id, leaver)
 		return u.rivals(ctx)
 	}
 	d.mayArrive = true
 	u.s.run.stores++
 	u.Log.Warn("a write was not answered clearly; asking again by the same check-and-set", "ref", d.ref.String(), "error", err)
 	return u.Sleep(ctx, time.Second)
+}
+
+// labelUndo says beside a destination what is undone there, and whose the value
+// is that comes back, where no label says so yet.
+func (u *run) labelUndo(ctx context.Context, i int, value secrets.Value, leaver int64) error {
+	d := &u.s.destinations[i]
+	fp, first := value.Fingerprint(u.account), d.owner == empty || d.label.First
+	undone := secrets.Label{TokenID: u.s.old.id, AccountID: u.account, Undoes: leaver, Written: u.s.now, Until: u.s.now.Add(u.overlapLength())}
+	set := secrets.Labels{secrets.UndoEntry(u.account, leaver): undone}
+	if known := d.content.Labels[fp]; known.TokenID != u.s.old.id || first && !known.First {
+		set[fp] = secrets.Label{TokenID: u.s.old.id, AccountID: u.account, Replaces: known.Replaces, Written: u.s.now, First: first}
+	}
+	return u.labelEntries(ctx, i, set)
 }
 
 // lookAround is the other half of announce: this undo has said beside the arbiter
@@ -159,12 +195,13 @@ func (u *run) lookAround(ctx context.Context, i int) (late bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	announced := look.Labels[secrets.Announcement(u.account, u.s.old.id)].Written
-	if !u.s.deletionAnnounced(announced) {
-		return false, nil
+	announced := look.Labels[secrets.DeletionEntry(u.account, u.s.old.id)].Written
+	if u.s.deletionAnnounced(announced) {
+		u.s.run.refused = u.s.tooLateToBegin(announced).because
+		return true, nil
 	}
-	u.s.run.refused = u.s.tooLateToBegin(announced).because
-	return true, nil
+	err = u.readOld(ctx) // a run that is through has taken its announcement away
+	return u.s.old.life != alive, err
 }
 
 // verify reads everything once more before the replacement goes: every
@@ -219,4 +256,19 @@ func (u *run) dismiss(ctx context.Context, id int64) error {
 func (u *run) dismissed(ctx context.Context, id int64) {
 	u.dropLabelsOf(ctx, id)
 	u.forget(id)
+}
+
+// closeUndo takes the entries of undoes away that are over, and reads the
+// destinations as the last act: unlike in a rotation that is finished, both the
+// token and whoever wants to rotate it are still there.
+func (u *run) closeUndo(ctx context.Context) error {
+	for _, d := range u.s.destinations {
+		for _, l := range d.undoes {
+			if u.s.replacement(l.Undoes) == nil {
+				u.dropLabels(ctx, secrets.UndoEntry(u.account, l.Undoes))
+			}
+		}
+	}
+	u.dropLabels(ctx, secrets.DeletionEntry(u.account, u.s.old.id)) // of a run that has not deleted it
+	return u.readDestinations(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
 // minQuietFirst is the least quiet after a first write: nobody is known to read
@@ -16,16 +17,21 @@ const minQuietFirst = 24 * time.Hour
 // wait tells whether the old token may go now. If not, it returns the stop: a
 // pending one while time alone may settle it, a refusal when a person must look.
 func (s *state) wait(w *replacement) (st step, free bool) {
-	first := slices.ContainsFunc(s.destinations, func(d destination) bool { return d.label.First })
-	return s.waitFor(w.id(), s.old.token.LastUsed, first && !s.policy.Adopt, fmt.Sprintf("token %d lives on beside its replacement %d", s.old.id, w.id()))
+	var labels []secrets.Label
+	for _, d := range s.destinations {
+		labels = append(labels, d.label)
+	}
+	first := slices.ContainsFunc(labels, func(l secrets.Label) bool { return l.First })
+	return s.waitFor(w.id(), s.old.token.LastUsed, labels, first && !s.policy.Adopt, fmt.Sprintf("token %d lives on beside its replacement %d", s.old.id, w.id()))
 }
 
-// waitFor is wait for any token that is to go, by when it was last used. both
-// says in words that it lives on; cautious, that the destinations were empty.
-func (s *state) waitFor(replacement int64, used dbtcloud.Timestamp, cautious bool, both string) (st step, free bool) {
+// waitFor is wait for any token that is to go, by when it was last used and by the
+// labels that tell when its place was taken. both says in words that it lives on;
+// cautious, that the destinations were empty.
+func (s *state) waitFor(replacement int64, used dbtcloud.Timestamp, labels []secrets.Label, cautious bool, both string) (st step, free bool) {
 	var written, until time.Time
-	for _, d := range s.destinations {
-		written, until = later(written, d.label.Written), later(until, d.label.Until)
+	for _, l := range labels {
+		written, until = later(written, l.Written), later(until, l.Until)
 	}
 	overlap, quiet := s.overlap(written, until), s.policy.Quiet
 	if s.policy.Now {

@@ -17,10 +17,8 @@ type Label struct {
 	Written   time.Time // whole seconds; server time of dbt Cloud when the value was written (or recognised)
 	Until     time.Time // end of the overlap; zero when there is none to keep
 	First     bool      // the destination was empty: nobody is known to read it yet
-	// Undoes is the replacement whose place the token took back: an undo. It is
-	// no successor of that one, hence not Replaces, which may name its own past.
-	Undoes int64
-	Ready  bool // what has to happen after the value was stored in every destination has happened
+	Undoes    int64     // only in an UndoEntry: the replacement from which the token takes its place back
+	Ready     bool      // what has to happen after the value was stored in every destination has happened
 }
 
 // Labels are the entries beside one object.
@@ -40,10 +38,19 @@ var labelChars = regexp.MustCompile(`^[A-Za-z0-9+\-=._:/@]*$`)
 // Key returns the metadata key or tag key of the entry for fp.
 func (fp Fingerprint) Key() string { return LabelPrefix + string(fp) }
 
-// Announcement is the key of the entry by which a run announces that it is about
-// to delete a token: it stands for that and for no value. The entry says when.
-func Announcement(account, token int64) Fingerprint {
+// Two kinds of entries stand for no value but for what a run is about to do. They
+// have keys of their own because those of values are written by every run.
+
+// DeletionEntry is the key of the entry by which a run announces that it is about
+// to delete a token. The entry says when.
+func DeletionEntry(account, token int64) Fingerprint {
 	return NewValue(fmt.Sprintf("about to delete token %d", token)).Fingerprint(account)
+}
+
+// UndoEntry is the key of the entry by which a run announces, and later ones see,
+// that a token takes its place back from this replacement.
+func UndoEntry(account, replacement int64) Fingerprint {
+	return NewValue(fmt.Sprintf("taking back from token %d", replacement)).Fingerprint(account)
 }
 
 // FingerprintOfKey is the reverse of Key; ok is false for anybody else's key.
