@@ -225,8 +225,8 @@ func (m *model) finished(p *modelProcess) {
 	}
 	for _, ref := range m.refs {
 		id, active := m.sim.TokenByValue(m.memory.Get(ref).Reveal())
-		if r.Undo && r.Status == rotate.Unchanged && m.wroteAt[ref] > p.looked[valueAt(ref)] {
-			continue // it changed nothing, and somebody else did after it had looked
+		if looked := p.looked[valueAt(ref)]; r.Status == rotate.Unchanged && r.Undo && m.wroteAt[ref] > looked || r.Status == rotate.Pending && m.undoneAt[ref] > looked {
+			continue // that another run went the other way after this one had looked makes no lie of it
 		}
 		if (id != held || !active) && !m.why["a frozen DELETE"] && !m.unseen(p, valueAt(ref), stateOf(id), stateOf(held)) && !m.lied(ref) {
 			m.violate("%s says %s, and %s holds the value of token %d (active: %v) instead of %d's", p, r.Status, ref, id, active, held)

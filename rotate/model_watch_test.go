@@ -258,6 +258,9 @@ func (m *model) storeChanged(c secretstest.Change) {
 		return // a fence
 	}
 	m.wroteAt[c.Ref] = m.clock
+	if p != nil && p.undo {
+		m.undoneAt[c.Ref] = m.clock
+	}
 	if p != nil {
 		what = "a write"
 		m.overwritten(p, c.Ref, before)

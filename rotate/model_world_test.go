@@ -55,6 +55,7 @@ type model struct {
 	good         map[secrets.Ref]goodness
 	writtenAt    map[secrets.Ref]written
 	wroteAt      map[secrets.Ref]int          // the clock when the tool last wrote a value
+	undoneAt     map[secrets.Ref]int          // … and when an undo did
 	adopted      map[secrets.Fingerprint]bool // a person said, wrongly, whose it is
 	dying        bool
 	cut          map[int64]bool  // tokens whose rotations a person broke off: what comes late of them is for a person
@@ -104,7 +105,7 @@ func newModel(t *rapid.T, places ...string) *model {
 		t: t, target: 777, memory: &secretstest.Memory{}, credentialRef: ref("env://DBT_CLOUD_TOKEN"),
 		senders: map[string]*modelProcess{}, changedAt: map[fact]int{}, owners: map[string]int64{},
 		fingerprints: map[secrets.Fingerprint]int64{}, made: map[int64]made{}, held: map[secrets.Ref]secrets.Value{},
-		labels: map[secrets.Ref]secrets.Labels{}, good: map[secrets.Ref]goodness{}, writtenAt: map[secrets.Ref]written{}, wroteAt: map[secrets.Ref]int{},
+		labels: map[secrets.Ref]secrets.Labels{}, good: map[secrets.Ref]goodness{}, writtenAt: map[secrets.Ref]written{}, wroteAt: map[secrets.Ref]int{}, undoneAt: map[secrets.Ref]int{},
 		adopted: map[secrets.Fingerprint]bool{}, why: map[string]bool{}, cut: map[int64]bool{}, stored: map[string]bool{},
 	}
 	grants, mappings := rightsOf("as before")

@@ -222,14 +222,14 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 }
 
 // replacementBy is the replacement of the old token that a label names: one that
-// replaces it, or one from which an undo took its place back. 0: none.
+// replaces it, or one from which an undo is taking its place back. 0: none.
 func (u *run) replacementBy(l secrets.Label) int64 {
 	switch {
 	case l.AccountID != u.account:
 		return 0
 	case l.Replaces == u.s.old.id:
 		return l.TokenID
-	case l.TokenID == u.s.old.id:
+	case l.TokenID == u.s.old.id && !l.Written.IsZero():
 		return l.Undoes
 	}
 	return 0

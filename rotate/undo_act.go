@@ -44,11 +44,12 @@ func (u *run) undoneBy(d destination) bool {
 	return ok && l.AccountID == u.account && l.Undoes == u.s.old.id && l.TokenID == d.label.TokenID && d.label.AccountID == u.account
 }
 
-// undoesIn picks the entries of undoes that bring the old token back.
+// undoesIn picks the entries of undoes that bring the old token back and are not
+// known to be over.
 func (u *run) undoesIn(labels secrets.Labels) []secrets.Label {
 	var found []secrets.Label
 	for _, l := range labels {
-		if l.AccountID == u.account && l.TokenID == u.s.old.id && l.Undoes != 0 {
+		if l.AccountID == u.account && l.TokenID == u.s.old.id && l.Undoes != 0 && !l.Written.IsZero() {
 			found = append(found, l)
 		}
 	}
@@ -258,14 +259,19 @@ func (u *run) dismissed(ctx context.Context, id int64) {
 	u.forget(id)
 }
 
-// closeUndo takes the entries of undoes away that are over, and reads the
-// destinations as the last act: unlike in a rotation that is finished, both the
-// token and whoever wants to rotate it are still there.
+// closeUndo notes beside the destinations which undoes are over, and reads them as
+// the last act: unlike after a rotation, both the token and whoever wants to rotate
+// it are still there. The entries stay, without a time, so that whoever asks for a
+// replacement that is gone is told which token has its place. Nothing depends on it.
 func (u *run) closeUndo(ctx context.Context) error {
 	for _, d := range u.s.destinations {
 		for _, l := range d.undoes {
-			if u.s.replacement(l.Undoes) == nil {
-				u.dropLabels(ctx, secrets.UndoEntry(u.account, l.Undoes))
+			if u.s.replacement(l.Undoes) != nil {
+				continue
+			}
+			over := secrets.Label{TokenID: l.TokenID, AccountID: l.AccountID, Undoes: l.Undoes}
+			if err := d.store.Label(ctx, d.ref, secrets.Labels{secrets.UndoEntry(u.account, l.Undoes): over}, nil); err != nil {
+				u.Log.Warn("that an undo is over could not be noted", "ref", d.ref.String(), "error", err)
 			}
 		}
 	}
