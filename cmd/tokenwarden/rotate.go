@@ -16,6 +16,7 @@ type rotateOptions struct {
 	tokenID      int64
 	name         string
 	pending      bool
+	undo         bool
 	to           []secrets.Ref
 	dryRun, yes  bool
 	overlap      *time.Duration
@@ -40,11 +41,13 @@ func (a *app) rotateCommand() *cli.Command {
 			"tokenwarden rotate --name 'Airflow prod' --dry-run",
 			"tokenwarden rotate --token-id 777 --to vault://secret/dbt/airflow#token --yes",
 			"tokenwarden rotate --pending --yes",
+			"tokenwarden rotate --undo --token-id 777 --yes",
 		},
 		flags: []cli.Flag{
 			identifier("token-id", "the token with this `ID`", &o.tokenID),
 			text("name", "the token with this `NAME`", &o.name),
 			toggle("pending", "finish whatever earlier runs, on any machine, left unfinished", &o.pending),
+			toggle("undo", "while the token lives: put its value back in the place of its replacement's, prove it, and delete the replacement", &o.undo),
 			references("to", "destination `REF`, added to the configured ones; may be repeated", &o.to),
 			toggle("dry-run", "show what would be done and change nothing", &o.dryRun),
 			toggle("yes", "act without asking", &o.yes),
@@ -64,6 +67,8 @@ func (a *app) rotateCommand() *cli.Command {
 // asked says what the flags asked for.
 func (o *rotateOptions) asked() string {
 	switch {
+	case o.undo:
+		return "asked to undo the rotation of a token"
 	case o.pending:
 		return "asked to finish pending rotations"
 	case o.name != "":
@@ -91,6 +96,9 @@ func (o *rotateOptions) check(a *app) error {
 		return misuse("--account: one token is in one account")
 	case !o.yes && !o.dryRun && !(a.env.stdinTerminal && a.env.stderrTerminal):
 		return misuseHint("look at it with --dry-run first", "--yes is needed to act where no terminal can be asked")
+	}
+	if err := o.checkUndo(); err != nil {
+		return err
 	}
 	for _, ref := range o.to {
 		if !ref.Writable() {
