@@ -264,11 +264,14 @@ func (u *run) dismissed(ctx context.Context, id int64) {
 // it are still there. The entries stay, without a time, so that whoever asks for a
 // replacement that is gone is told which token has its place. Nothing depends on it.
 func (u *run) closeUndo(ctx context.Context) error {
+	noted := map[string]bool{}
 	for _, d := range u.s.destinations {
 		for _, l := range d.undoes {
-			if u.s.replacement(l.Undoes) != nil {
+			entry := fmt.Sprint(d.ref.Object(), l.Undoes)
+			if u.s.replacement(l.Undoes) != nil || noted[entry] {
 				continue
 			}
+			noted[entry] = true
 			over := secrets.Label{TokenID: l.TokenID, AccountID: l.AccountID, Undoes: l.Undoes}
 			if err := d.store.Label(ctx, d.ref, secrets.Labels{secrets.UndoEntry(u.account, l.Undoes): over}, nil); err != nil {
 				u.Log.Warn("that an undo is over could not be noted", "ref", d.ref.String(), "error", err)
