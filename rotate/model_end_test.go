@@ -35,6 +35,10 @@ var humanReasons = []struct {
 	{"deleted by somebody else", []string{"deleted", "a frozen DELETE"}},
 	{"so somebody has its value", []string{"store", "a late proof"}},
 	{"still lives: finish that rotation first", []string{"renamed"}},
+	{"nothing can bring it back", []string{"deleted", "a frozen DELETE"}},
+	{"the destinations disagree", []string{"store"}},
+	{"no version that can be recovered", []string{"store"}},
+	{"nothing that could be brought back there", []string{"store"}},
 }
 
 // converge ends the trace: no more goes wrong, what still runs is over, and the
@@ -83,7 +87,7 @@ func (m *model) runAgain() {
 		if m.undoUnderWay() {
 			p := m.start(m.target, defaults())
 			p.undo = true
-			m.through(p)
+			m.undoEnded = m.through(p).result.Error
 		}
 		for _, id := range m.inFlight() {
 			r := m.oneRun(id).result
@@ -132,6 +136,9 @@ func (m *model) inFlight() []int64 {
 }
 
 func (m *model) justified(refusal string) bool {
+	if strings.Contains(refusal, "an undo took the value") {
+		refusal = m.undoEnded // what keeps that from ending keeps the rotation from beginning
+	}
 	for _, reason := range humanReasons {
 		if strings.Contains(refusal, reason.says) && slices.ContainsFunc(reason.why, func(w string) bool { return m.why[w] }) {
 			return true

@@ -36,6 +36,7 @@ type model struct {
 	started   int
 	last      *modelProcess            // the one that ended the trace
 	ended     string                   // how it did
+	undoEnded string                   // why the last undo at the end of the trace did not end, if so
 	acting    *modelProcess            // whose call takes effect now
 	senders   map[string]*modelProcess // of requests, for those that come late
 	late      *modelProcess            // whose write comes late now
