@@ -143,18 +143,25 @@ func (u *run) labelEntries(ctx context.Context, i int, set secrets.Labels) error
 	return u.write(ctx, e, func() error { return d.store.Label(ctx, d.ref, set, prune) })
 }
 
-// prunable names the oldest half of the entries whose token this run knows to
-// be neither the old one nor a replacement, and whose value is not the present.
+// prunable names the notes of undoes that are over, and if those are not enough the
+// oldest half of the entries whose token this run knows to be neither the old one
+// nor a replacement, and whose value is not the present.
 func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
-	var dead []secrets.Fingerprint
+	var over, dead []secrets.Fingerprint
 	for fp, l := range c.Labels {
 		current := fp == c.Value.Fingerprint(u.account)
-		if !current && l.TokenID != u.s.old.id && u.s.replacement(l.TokenID) == nil && u.isGone(l.TokenID) {
+		switch {
+		case l.Undoes != 0 && l.Written.IsZero():
+			over = append(over, fp)
+		case !current && l.TokenID != u.s.old.id && u.s.replacement(l.TokenID) == nil && u.isGone(l.TokenID):
 			dead = append(dead, fp)
 		}
 	}
+	if len(c.Labels)-len(over) < maxLabels {
+		return over
+	}
 	slices.SortFunc(dead, func(a, b secrets.Fingerprint) int { return c.Labels[a].Written.Compare(c.Labels[b].Written) })
-	return dead[:len(dead)/2]
+	return append(over, dead[:len(dead)/2]...)
 }
 
 // fence writes the arbiter's present value again by check-and-set. A run that

@@ -103,18 +103,6 @@ func (m *model) runAgain() {
 	}
 }
 
-// undoUnderWay reports whether --pending would find an undo of the target.
-func (m *model) undoUnderWay() bool {
-	for _, ref := range m.refs {
-		for _, l := range m.labels[ref] {
-			if gone := token(m.sim, l.Undoes); l.TokenID == m.target && gone.Active() && m.owners[m.held[ref].Reveal()] == m.target {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func (m *model) oneRun(id int64) *modelProcess { return m.through(m.start(id, defaults())) }
 
 func (m *model) through(p *modelProcess) *modelProcess {

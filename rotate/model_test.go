@@ -142,21 +142,6 @@ func (m *model) rotate(t *rapid.T) {
 	m.turn(t, m.start(id, m.options(rapid.SampledFrom(kinds).Draw(t, "flags"))))
 }
 
-// undo takes the place of the token back that is to be rotated, or once was.
-func (m *model) undo(t *rapid.T) {
-	if len(m.processes) > 3 {
-		m.turn(t, m.processes[0])
-		return
-	}
-	id := m.target
-	if before := m.made[m.target]; before.replaces != 0 && rapid.IntRange(0, 4).Draw(t, "an older id, if 4") == 4 {
-		id = before.replaces
-	}
-	p := m.start(id, m.options(rapid.SampledFrom([]string{"", "--now", "--orphan-min-age 0s"}).Draw(t, "flags")))
-	p.undo = true
-	m.turn(t, p)
-}
-
 func (m *model) goOn(t *rapid.T) {
 	if len(m.processes) == 0 {
 		m.rotate(t)
@@ -225,7 +210,7 @@ func (m *model) finished(p *modelProcess) {
 	}
 	for _, ref := range m.refs {
 		id, active := m.sim.TokenByValue(m.memory.Get(ref).Reveal())
-		if looked := p.looked[valueAt(ref)]; r.Status == rotate.Unchanged && r.Undo && m.wroteAt[ref] > looked || r.Status == rotate.Pending && m.undoneAt[ref] > looked {
+		if looked := p.looked[valueAt(ref)]; r.Undo && (r.Status == rotate.Unchanged || r.Status == rotate.Undone) && m.wroteAt[ref] > looked || r.Status == rotate.Pending && m.undoneAt[ref] > looked {
 			continue // that another run went the other way after this one had looked makes no lie of it
 		}
 		if (id != held || !active) && !m.why["a frozen DELETE"] && !m.unseen(p, valueAt(ref), stateOf(id), stateOf(held)) && !m.lied(ref) {

@@ -194,38 +194,6 @@ func (m *model) retired(p *modelProcess, v dbtcloudtest.View) {
 	}
 }
 
-// serverClock is a fact, too: what was announced is reckoned by it.
-const serverClock fact = "dbt Cloud's clock"
-
-// overslept reports whether a run deletes the old token so long after it was last
-// told anything that an undo did not have to wait for it any more; or the clock
-// jumped, by which that is reckoned. Nothing can fence that.
-func (m *model) overslept(p *modelProcess) bool {
-	return !p.undo && (time.Since(p.toldWhen) > 4*time.Minute || m.changedAt[serverClock] > p.began)
-}
-
-// dismissed is G2 for an undo: what it must have seen before a replacement goes
-// whose value consumers may have.
-func (m *model) dismissed(p *modelProcess, gone dbtcloudtest.Token, v dbtcloudtest.View) {
-	if !m.stored[gone.Value] {
-		return
-	}
-	for _, ref := range m.refs {
-		id := m.owners[m.held[ref].Reveal()]
-		t, _ := v.Token(id)
-		if m.unseen(p, valueAt(ref), stateOf(id)) || m.lied(ref) {
-			continue
-		}
-		if id != p.target || !t.Active() {
-			m.violate("%s deleted replacement %d while %s holds the value of %d (active: %v)", p, gone.ID, ref, id, t.Active())
-		}
-	}
-	taken := p.lastUsed.Sub(m.made[gone.ID].born) > 2*time.Minute
-	if quiet := p.lookedAt.Sub(p.lastUsed); taken && !p.opts.Now && quiet < p.opts.Quiet {
-		m.violate("%s deleted replacement %d, which was used %s before it looked", p, gone.ID, quiet)
-	}
-}
-
 // storeChanged is called by the store, locked, at each change.
 func (m *model) storeChanged(c secretstest.Change) {
 	p := m.acting

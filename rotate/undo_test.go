@@ -148,3 +148,29 @@ func TestNextOfAnUndo(t *testing.T) {
 		})
 	}
 }
+
+// What is kept beside an object is bounded: the notes of undoes that are over go
+// first, whoever's they are, and what tells which token succeeded which stays as
+// long as it may.
+func TestNotesOfUndoesArePrunedFirst(t *testing.T) {
+	u := &run{latest: &Survey{Stable: true}, account: 1}
+	u.s.old.id = 777
+	c := secrets.Content{Labels: secrets.Labels{}}
+	dead := func(n int) {
+		for i := range n {
+			fp := secrets.NewValue(strings.Repeat("x", i+1)).Fingerprint(1)
+			c.Labels[fp] = secrets.Label{TokenID: int64(i + 1), AccountID: 1, Written: noon.Add(time.Duration(i) * time.Hour)}
+		}
+	}
+	dead(maxLabels - 1)
+	over, under := secrets.UndoEntry(1, 901), secrets.UndoEntry(1, 902)
+	c.Labels[over] = secrets.Label{TokenID: 777, AccountID: 1, Undoes: 901}
+	c.Labels[under] = secrets.Label{TokenID: 777, AccountID: 1, Undoes: 902, Written: noon}
+	if got := u.prunable(c); len(got) != 1+(maxLabels-1)/2 || got[0] != over {
+		t.Errorf("%v goes", got)
+	}
+	delete(c.Labels, under)
+	if got := u.prunable(c); len(got) != 1 || got[0] != over {
+		t.Errorf("%v goes, and there is room without", got)
+	}
+}
