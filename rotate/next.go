@@ -209,7 +209,7 @@ func nextRefusal(s *state) (step, bool) {
 	}
 	if s.policy.Now && !s.policy.Adopt {
 		for _, d := range s.destinations {
-			if d.owner == empty || d.owner == ofReplacement && d.label.First {
+			if d.first() || d.owner == ofReplacement && d.label.First {
 				return refuse("%s was empty, so whoever uses token %d reads it elsewhere: --now needs --adopt as well; without --now the old token lives until it is no longer used", d.ref, s.old.id), true
 			}
 		}

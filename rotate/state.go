@@ -109,6 +109,13 @@ type destination struct {
 	mayArrive bool
 }
 
+// first reports whether a write here is a first one, after which nobody is known to
+// read the destination: it is empty, or was until an undo wrote the old token's
+// value. (That of a replacement was waited for when it took its predecessor's place.)
+func (d *destination) first() bool {
+	return d.owner == empty || d.owner == ofOld && d.label.First && d.label.Replaces == 0
+}
+
 // runFacts is what this run has done so far.
 type runFacts struct {
 	nonce          string

@@ -21,7 +21,7 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 	if !d.mayArrive {
 		label := secrets.Label{
 			TokenID: r.id(), AccountID: u.account, Replaces: u.s.old.id,
-			Written: u.s.now, First: d.owner == empty || d.owner == ofOld && d.label.First && d.label.Replaces == 0, Ready: false,
+			Written: u.s.now, First: d.first(), Ready: false,
 		}
 		if !u.s.now.IsZero() {
 			label.Until = u.s.now.Add(u.overlapLength())

@@ -215,7 +215,11 @@ func (s *state) waitToDismiss(r *replacement) (st step, free bool) {
 			labels = append(labels, l)
 		}
 	}
-	return s.waitFor(r.id(), used, labels, false, fmt.Sprintf("replacement %d lives on beside token %d, which has its place again", r.id(), s.old.id))
+	both := fmt.Sprintf("replacement %d lives on beside token %d, which has its place again,", r.id(), s.old.id)
+	if !s.announced.IsZero() {
+		both += fmt.Sprintf(" since a run announced on %s that it was about to delete that, and was not seen to end,", s.announced.UTC().Format(time.RFC3339))
+	}
+	return s.waitFor(r.id(), used, labels, false, both)
 }
 
 // allReady reports whether what has to happen after the value was put back has.

@@ -143,6 +143,10 @@ func TestUndo(t *testing.T) {
 		w.must(rotate.Pending, w.rotate(defaults()))
 		w.refs = append(w.refs, ref("vault://secret/dbt/new#token"))
 		w.returned(w.must(rotate.Undone, w.undo(w.old, defaults())))
+		// Nobody is known to read it yet, which the next rotation has to know as well.
+		if r := w.must(rotate.Refused, w.rotate(now())); !strings.Contains(r.Error, "--adopt") || len(w.active()) > 1 {
+			t.Errorf("%d tokens: %s", len(w.active()), r.Error)
+		}
 	})
 	row(t, "the old value is not accepted: nothing is written", func(t *testing.T, w *world) {
 		first := w.must(rotate.Pending, w.rotate(defaults()))
