@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -140,9 +141,7 @@ func (u *run) classify() {
 		u.s.run.commandDone = u.s.run.commandDone || ready
 	}
 	u.s.announced = u.s.destinations[0].content.Labels[secrets.DeletionEntry(u.account, u.s.old.id)].Written
-	if id := u.s.leaver(); id != 0 {
-		u.s.undo.leaver = id
-	}
+	u.s.undo.leaver = cmp.Or(u.s.leaver(), u.s.undo.leaver, u.s.unfinished())
 }
 
 // collect makes the list of active replacements: those that say so by their

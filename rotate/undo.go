@@ -80,6 +80,17 @@ func (s *state) leaver() int64 {
 	return 0
 }
 
+// unfinished is the replacement, dead by now, of an undo that has put the value back
+// and was not seen to end; 0: none.
+func (s *state) unfinished() int64 {
+	for _, d := range s.destinations {
+		if d.owner == ofOld && len(d.undoes) > 0 {
+			return d.undoes[len(d.undoes)-1].Undoes
+		}
+	}
+	return 0
+}
+
 // notBack returns the index of the first destination that does not hold the old
 // token's value with an entry that says what is undone, or -1. One that holds the
 // value without it is written as well: a run that froze before it stored the

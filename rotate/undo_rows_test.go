@@ -2,6 +2,7 @@ package rotate_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,28 @@ func TestUndo(t *testing.T) {
 		w.sim.Delete(first.NewTokenID)
 		w.returned(w.must(rotate.Undone, w.undo(w.old, defaults())))
 		w.returned(w.must(rotate.Unchanged, w.undo(w.old, defaults())))
+	})
+	row(t, "… and the command runs, though the first try failed", func(t *testing.T, w *world) {
+		first := w.must(rotate.Pending, w.rotate(defaults()))
+		w.sim.Delete(first.NewTokenID)
+		ran := 0
+		r := w.rotator()
+		r.AfterStore = func(context.Context, []string, map[string]string) error {
+			if ran++; ran == 1 {
+				return errors.New("no connection")
+			}
+			return nil
+		}
+		for n, want := range []rotate.Status{rotate.Failed, rotate.Undone, rotate.Unchanged} {
+			survey, err := r.Survey(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.returned(w.must(want, r.Rotate(t.Context(), survey, rotate.Request{TokenID: w.old, Destinations: w.refs, AfterStore: restart, Undo: true}, defaults())))
+			if ran != min(n+1, 2) {
+				t.Errorf("run %d: the command ran %d times", n+1, ran)
+			}
+		}
 	})
 	row(t, "the replacement named instead of the token: refused, and told", func(t *testing.T, w *world) {
 		first := w.must(rotate.Pending, w.rotate(defaults()))
