@@ -33,6 +33,9 @@ func (u *run) act(ctx context.Context, st step) error {
 		return u.fence(ctx)
 	case drop:
 		return u.drop(ctx, st.token)
+	case look:
+		_, err := u.look(ctx, u.s.replacement(st.token))
+		return err
 	case equalise:
 		return u.equalise(ctx, u.s.replacement(st.token))
 	case store:

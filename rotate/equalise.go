@@ -16,18 +16,11 @@ import (
 // is no error but the replacement's problem, on which next decides.
 func (u *run) equalise(ctx context.Context, r *replacement) error {
 	want := u.s.old.permissions
-	fresh, seen, err := u.token(ctx, r.id())
-	switch {
-	case err != nil:
+	lives, err := u.look(ctx, r)
+	if err != nil || !lives {
 		return err
-	case seen == notFound:
-		return fmt.Errorf("service token %d: the service answers 404 for the replacement: the credential may have lost a permission", r.id())
-	case seen == deleted:
-		u.s.run.refused = fmt.Sprintf("replacement %d was deleted by somebody else meanwhile; run the same command again", r.id())
-		u.forget(r.id())
-		return nil
 	}
-	r.token = fresh
+	fresh := r.token
 
 	rows, err := u.api.Permissions(ctx, r.id())
 	if err != nil {
@@ -76,6 +69,24 @@ func (u *run) equalise(ctx context.Context, r *replacement) error {
 		}
 	}
 	return u.witness(ctx, Entry{Step: string(equalise), TokenID: r.id(), Permissions: got.Lines(), Detail: "equal to the old token's"})
+}
+
+// look reads a replacement, and gives up one that is deleted: whether it is must
+// be known after the destinations were read and before one of them is written.
+func (u *run) look(ctx context.Context, r *replacement) (lives bool, _ error) {
+	fresh, seen, err := u.token(ctx, r.id())
+	switch {
+	case err != nil:
+		return false, err
+	case seen == notFound:
+		return false, fmt.Errorf("service token %d: the service answers 404 for the replacement: the credential may have lost a permission", r.id())
+	case seen == deleted:
+		u.s.run.refused = fmt.Sprintf("replacement %d was deleted by somebody else meanwhile; run the same command again", r.id())
+		u.forget(r.id())
+		return false, nil
+	}
+	r.token, r.lives = fresh, true
+	return true, nil
 }
 
 func isActive(g dbtcloud.Grant) bool { return g.State != dbtcloud.Deleted }

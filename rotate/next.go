@@ -20,6 +20,7 @@ const (
 	remove     action = "remove"      // remove this run's own replacement
 	fence      action = "fence"       // write the arbiter's present value again, so that a frozen run's write fails
 	drop       action = "drop"        // remove a replacement whose value is nowhere
+	look       action = "look"        // see that a replacement lives, before its value goes anywhere else
 	equalise   action = "equalise"    // give permissions and mappings, check them, prove the value
 	store      action = "store"       // write the replacement's value into a destination
 	afterStore action = "after-store" // run the configured command
@@ -302,6 +303,10 @@ func nextFinish(s *state, w *replacement) step {
 		// Before its value goes anywhere else. Where nothing is left to be
 		// written, confirm compares, once the old token may go.
 		return step{do: equalise, token: w.id()}
+	case i >= 0 && !w.lives:
+		// What was read one after the other was not true at once: an undo, and a
+		// rotation after it, may have come and gone in between.
+		return step{do: look, token: w.id()}
 	case i >= 0:
 		return step{do: store, token: w.id(), destination: i}
 	case command:

@@ -46,6 +46,7 @@ func made(id int64, age time.Duration, change ...func(*replacement)) replacement
 		ID: id, Name: "Airflow [replaces 777 wxyz]", State: dbtcloud.Active,
 		CreatedAt: dbtcloud.At(noon.Add(-age)), LastUsed: dbtcloud.Timestamp{Presence: dbtcloud.Null},
 	}}
+	r.lives = true
 	for _, c := range change {
 		c(&r)
 	}
@@ -96,8 +97,12 @@ func TestNext(t *testing.T) {
 		"equal, not proved: equalise": {s: observed(func(s *state) {
 			s.replacements = []replacement{made(901, 0, ours, checked, func(r *replacement) { r.proved = false })}
 		}), do: equalise, token: 901},
-		"equal and proved: store":          {s: observed(func(s *state) { s.replacements = []replacement{made(901, 0, ours, checked)} }), do: store, token: 901},
-		"stored in one of two: the other":  {s: stored(func(s *state) { s.destinations = append(s.destinations, held(ofOld, 777)) }), do: store, token: 901},
+		"equal and proved: store":         {s: observed(func(s *state) { s.replacements = []replacement{made(901, 0, ours, checked)} }), do: store, token: 901},
+		"stored in one of two: the other": {s: stored(func(s *state) { s.destinations = append(s.destinations, held(ofOld, 777)) }), do: store, token: 901},
+		"read at different times: look": {s: stored(func(s *state) {
+			s.replacements[0].lives = false
+			s.destinations = append(s.destinations, held(ofOld, 777))
+		}), do: look, token: 901},
 		"stored, a command: run it":        {s: stored(func(s *state) { s.hasCommand = true }), do: afterStore, token: 901},
 		"stored, quiet: announce it":       {s: stored(nothing), do: announce, token: 901},
 		"announced: read everything":       {s: stored(announcedNow), do: confirm, token: 901},

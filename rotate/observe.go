@@ -93,6 +93,9 @@ func (u *run) readDestination(ctx context.Context, i int) error {
 		return err
 	}
 	d.content = content
+	for i := range u.s.replacements {
+		u.s.replacements[i].lives = false
+	}
 	u.classify()
 	return nil
 }

@@ -74,6 +74,7 @@ type replacement struct {
 	checked bool
 	problem string
 	proved  bool // its value authenticated in this run
+	lives   bool // it was read as active since the destinations were read last
 	stored  bool // a destination took its value from this run, whatever it holds now
 	unseen  bool // when it was asked for last, the service answered 404
 }

@@ -76,3 +76,30 @@ func TestAHalfStoredRotationThatWakesAfterAnUndo(t *testing.T) {
 		}
 	})
 }
+
+// A rotation that goes on has read the first destination when an undo comes and
+// goes, and another rotation after it. What it has read belongs to no moment, and
+// the value of the token that it believes to be the replacement must go nowhere.
+func TestWhatWasReadAtDifferentTimes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		second("vault://secret/dbt/other#token")(&cellWorld{world: w})
+		watch := guarantee.New(w.sim, w.memory, w.old, w.refs...)
+		w.store = watch.Through(w.memory)
+		w.must(rotate.Pending, w.rotate(defaults()))
+		r := w.rotator()
+		store := &secretstest.Intercept{Store: w.store, Before: func(_ context.Context, call secretstest.Call) error {
+			if call.Op == secretstest.Read && call.N == 2 {
+				w.must(rotate.Undone, w.undo(w.old, now()))
+				w.must(rotate.Rotated, w.rotate(now()))
+			}
+			return nil
+		}}
+		r.Store = func(secrets.Ref) (secrets.Store, error) { return store, nil }
+		w.must(rotate.Refused, w.with(r, w.old, now()))
+		if wrong := slices.Concat(watch.Violations(), watch.Settled()); len(wrong) > 0 {
+			t.Error(wrong)
+		}
+		w.must(rotate.Unchanged, w.rotate(now()))
+	})
+}
