@@ -52,9 +52,13 @@ mutants: ## take the guards of a rotation away one at a time: a named test has t
 
 .PHONY: docs
 docs: ## write the documents that are made from the code
-	UPDATE_DOCS=1 go test -count=1 -run Current ./audit/report ./cmd/tokenwarden
+	UPDATE_DOCS=1 go test -count=1 -run Current ./audit/report ./cmd/tokenwarden ./internal/canary
 	UPDATE_DOCS=1 go test -count=1 -run '^Test(Matrix|Requests)$$' ./rotate
 
 .PHONY: test-vault
 test-vault: ## run the store's suite against a real Vault server (a large download the first time)
 	cd secrets/vaultkv/realvault && go test -mod=mod ./...
+
+.PHONY: test-examples
+test-examples: ## hold the examples against systemd, Kubernetes, GitHub Actions and BuildKit (a download the first time)
+	cd examples/verify && go test -count=1 -v ./...

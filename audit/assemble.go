@@ -23,6 +23,7 @@ func (a *Auditor) assemble(accounts []Account, parts []examined, rules []Rule, n
 	for i := range parts {
 		part := &parts[i]
 		for j, v := range part.verdicts {
+			v.comesFrom(i)
 			findings, accepted := filter.split(accounts[i].Name, v.findings)
 			unclear, acknowledged := filter.split(accounts[i].Name, v.unclear)
 			report.Findings = append(report.Findings, findings...)

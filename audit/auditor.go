@@ -88,7 +88,7 @@ func (a *Auditor) examine(ctx context.Context, account Account, rules []Rule, no
 	g.gather(ctx, a.needed(rules))
 	part := examined{report: AccountReport{
 		Name: account.Name, ID: account.ID, Host: account.Host, Plan: g.plan, Errors: g.errors,
-		Counts: g.counts(), Created: g.created(),
+		Counts: g.counts(), Tokens: g.active(),
 	}}
 	for _, r := range rules {
 		part.verdicts = append(part.verdicts, r.evaluate(&g.facts, &a.Policy))

@@ -43,6 +43,34 @@ func TestGivesUpAfterNoAnswer(t *testing.T) {
 	}
 }
 
+// Ids of accounts are unique per host only: findings are split by account all the same.
+func TestSplit(t *testing.T) {
+	first, second := account(&fake{tokens: []dbtcloud.ServiceToken{legacy(7, "x")}}), account(&fake{tokens: []dbtcloud.ServiceToken{legacy(8, "y"), legacy(9, "z")}})
+	second.Name, second.Host = "eu", "https://eu.example"
+	third := audit.Account{Name: "staging", ID: 2, Err: errors.New("sealed")}
+	parts := run(t, audit.Auditor{}, first, second, third).Split()
+	for i, want := range []struct {
+		name     string
+		ids      []int64
+		complete bool
+	}{{first.Name, []int64{7}, true}, {"eu", []int64{8, 9}, true}, {"staging", nil, false}} {
+		p := parts[i]
+		if len(p.Accounts) != 1 || p.Accounts[0].Name != want.name || p.Complete != want.complete {
+			t.Errorf("part %d: %+v, complete: %v", i, p.Accounts, p.Complete)
+		}
+		if got := found(p, "service-token-legacy"); !slices.Equal(got, want.ids) {
+			t.Errorf("%s: found %v, want %v", want.name, got, want.ids)
+		}
+		counted := 0
+		for _, n := range p.Summary.BySeverity {
+			counted += n
+		}
+		if counted != len(p.Findings) || p.Summary.Checks != len(p.Accounts[0].Coverage) {
+			t.Errorf("%s: %d findings, counted %+v", want.name, len(p.Findings), p.Summary)
+		}
+	}
+}
+
 func TestAccountsStandSideBySide(t *testing.T) {
 	good := account(&fake{tokens: []dbtcloud.ServiceToken{legacy(7, "x")}})
 	broken := audit.Account{Name: "staging", ID: 2, Err: errors.New("reading the credential from vault: sealed")}

@@ -93,6 +93,7 @@ type Finding struct {
 	Suppression *Accepted `json:"suppression,omitempty" jsonschema:"who accepted the finding, and until when"`
 
 	outcome Outcome // of what could not be judged: what it means for the coverage
+	from    int     // which of the report's accounts it is about: ids are unique per host only
 }
 
 // Accepted says who accepted a finding, and until when.

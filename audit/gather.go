@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 )
@@ -180,12 +179,11 @@ func (g *gatherer) counts() (c Counts) {
 	return c
 }
 
-func (g *gatherer) created() []time.Time {
-	var dates []time.Time
+func (g *gatherer) active() []ActiveToken {
+	var all []ActiveToken
 	for i := range g.facts.Tokens.Items {
-		if t := g.facts.Tokens.Items[i].CreatedAt; t.Known() {
-			dates = append(dates, t.Time)
-		}
+		t := &g.facts.Tokens.Items[i]
+		all = append(all, ActiveToken{ID: t.ID, Name: t.Name, Created: t.CreatedAt.Time})
 	}
-	return dates
+	return all
 }

@@ -61,9 +61,15 @@ type AccountReport struct {
 	Coverage []Coverage `json:"coverage" jsonschema:"the outcome of every rule that was run in this account"`
 	Counts   Counts     `json:"counts"`
 
-	// Created holds when each active service token was created, where known:
-	// for pictures.
-	Created []time.Time `json:"-"`
+	// Tokens are the active service tokens, for pictures and metrics.
+	Tokens []ActiveToken `json:"-"`
+}
+
+// ActiveToken is a service token that was seen alive.
+type ActiveToken struct {
+	ID      int64
+	Name    string
+	Created time.Time // zero: not known
 }
 
 // Counts is how many there are: active service tokens, and users that are not
@@ -90,6 +96,23 @@ func (r *Report) ExitCode(failOn Severity) int {
 		return ExitFindings
 	}
 	return ExitClean
+}
+
+// Split returns a report for each account alone, in the order of Accounts.
+func (r *Report) Split() []*Report {
+	parts := make([]*Report, len(r.Accounts))
+	for i := range r.Accounts {
+		of := func(all []Finding) []Finding {
+			return slices.DeleteFunc(append([]Finding{}, all...), func(f Finding) bool { return f.from != i })
+		}
+		part := *r
+		part.Accounts, part.Complete = r.Accounts[i:i+1], r.Accounts[i].Status == StatusComplete
+		part.Findings, part.Suppressed, part.Undetermined = of(r.Findings), of(r.Suppressed), of(r.Undetermined)
+		part.Summary = Summary{}
+		part.summarise()
+		parts[i] = &part
+	}
+	return parts
 }
 
 // checked reports whether a rule, or with "" every rule, was checked in every

@@ -116,6 +116,15 @@ func (v *verdict) flagPart(r Resource, part string, s Severity, message, fix str
 	})
 }
 
+// comesFrom notes which account the verdict is about.
+func (v *verdict) comesFrom(account int) {
+	for _, list := range [][]Finding{v.findings, v.unclear} {
+		for i := range list {
+			list[i].from = account
+		}
+	}
+}
+
 // cannotTell records a resource that the rule could not judge. Its fingerprint
 // is not that of a finding: who accepts an unreadable date has not accepted what
 // it may turn out to say.

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -91,6 +92,7 @@ type Night struct {
 	// Problem says why the account could not be read as the mission needs it.
 	// It is an alert of its own. Empty: it could.
 	Problem   string
+	Remedy    string // for Problem; empty: tokenwarden doctor
 	Coverage  Coverage
 	Rotations []Rotation
 	Report    *Report // attached to what is announced, where the channel takes files
@@ -117,6 +119,6 @@ func (n Night) standing() []Alert {
 		return n.Alerts
 	}
 	// Without facts: the text of an error differs every night.
-	problem := Alert{Key: incomplete, Rule: incomplete, Severity: High, Headline: n.Problem, Remedy: "tokenwarden doctor"}
+	problem := Alert{Key: incomplete, Rule: incomplete, Severity: High, Headline: n.Problem, Remedy: cmp.Or(n.Remedy, "tokenwarden doctor")}
 	return append([]Alert{problem}, n.Alerts...)
 }

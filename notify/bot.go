@@ -26,6 +26,9 @@ type Channel interface {
 type Delivery struct {
 	Posted Posted // zero: nothing
 	Told   []Item
+	// Unattached is why the report is not there although everything was told: an
+	// app without the scope files:write, say.
+	Unattached error
 }
 
 // BotConfig is an app's bot user.
@@ -97,7 +100,8 @@ func (b *Bot) Announce(ctx context.Context, m Message) (Delivery, error) {
 	if m.Report == nil || len(m.Report.Body) == 0 {
 		return d, nil
 	}
-	return d, b.upload(ctx, posted, m.Report)
+	d.Unattached = b.upload(ctx, posted, m.Report)
+	return d, nil
 }
 
 // head posts the top message, or brings the one of this night up to date.

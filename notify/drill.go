@@ -51,6 +51,9 @@ func drilled(d Delivery, err error) error {
 	if err == nil && len(d.Told) == 0 {
 		return fmt.Errorf("the drill was posted without its finding")
 	}
+	if err == nil {
+		err = d.Unattached
+	}
 	return err
 }
 

@@ -13,6 +13,9 @@ import (
 // the JSON key it may lie under.
 const SecretLimit = 60 << 10
 
+// encodedPrefix is how everything that Encode writes begins.
+const encodedPrefix = `{"version":`
+
 // maxState bounds what is read, packed or not.
 const maxState = 16 << 20
 

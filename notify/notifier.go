@@ -36,6 +36,9 @@ type Outcome struct {
 	Items   int // what there was to announce
 	Told    int // what Slack took
 	Err     error
+	// Unattached is why the report does not go with it. The announcement was
+	// delivered all the same, and nothing comes again because of it.
+	Unattached error
 }
 
 // ErrBusy: another run is announcing and did not end in time.
@@ -99,7 +102,7 @@ func (n Notifier) announce(ctx context.Context, p plan, lost error) (*AccountSta
 		m := compose(p.night, p.known, p.items, lost, now)
 		m.Owner = n.Owner
 		d, err := n.Channel.Announce(ctx, m)
-		outcome.Told, outcome.Err = len(d.Told), err
+		outcome.Told, outcome.Err, outcome.Unattached = len(d.Told), err, d.Unattached
 		if !d.Posted.At.IsZero() {
 			next.Message = d.Posted
 			next.Message.Tally = tally(d.Told, m.Last.Tally)

@@ -302,8 +302,11 @@ func TestReportIsUploaded(t *testing.T) {
 		return true
 	})
 	result, err := s.n.Ensure(t.Context(), []Night{night})
-	if err == nil || !strings.Contains(err.Error(), "files:write") || result.Accounts[0].Told != 1 {
+	if err != nil || result.Accounts[0].Told != 1 || result.Accounts[0].Unattached == nil || !strings.Contains(result.Accounts[0].Unattached.Error(), "files:write") {
 		t.Errorf("%+v, %v", result, err)
+	}
+	if answers := Drill(t.Context(), s.n.Channel.(*Bot)); answers[0].Err == nil || !strings.Contains(answers[0].Err.Error(), "files:write") {
+		t.Errorf("a drill does not find it out: %v", answers[0].Err)
 	}
 	s.time.pass(day)
 	if result, err = s.n.Ensure(t.Context(), []Night{night}); err != nil || len(result.Accounts) != 0 {

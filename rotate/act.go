@@ -34,7 +34,7 @@ func (u *run) act(ctx context.Context, st step) error {
 	case drop:
 		return u.drop(ctx, st.token)
 	case look:
-		_, err := u.look(ctx, u.s.replacement(st.token))
+		_, err := u.lookAt(ctx, u.s.replacement(st.token))
 		return err
 	case equalise:
 		return u.equalise(ctx, u.s.replacement(st.token))
@@ -150,6 +150,9 @@ func (u *run) labelEntries(ctx context.Context, i int, set secrets.Labels) error
 // oldest half of the entries whose token this run knows to be neither the old one
 // nor a replacement, and whose value is not the present.
 func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
+	if u.leftBehind(c.Labels) {
+		return nil
+	}
 	var over, dead []secrets.Fingerprint
 	for fp, l := range c.Labels {
 		current := fp == c.Value.Fingerprint(u.account)
@@ -165,6 +168,23 @@ func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
 	}
 	slices.SortFunc(dead, func(a, b secrets.Fingerprint) int { return c.Labels[a].Written.Compare(c.Labels[b].Written) })
 	return append(over, dead[:len(dead)/2]...)
+}
+
+// leftBehind reports whether a replacement of a past rotation still lives: the
+// chain of entries from its old token to the present one is what settles it.
+func (u *run) leftBehind(labels secrets.Labels) bool {
+	for _, t := range u.latest.Tokens {
+		_, replaces, inFlight := SplitName(t.Name)
+		if _, lives := u.latest.Tokens[replaces]; !inFlight || lives {
+			continue
+		}
+		for _, l := range labels {
+			if l.TokenID == replaces {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fence writes the arbiter's present value again by check-and-set. A run that

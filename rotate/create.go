@@ -119,7 +119,10 @@ func (u *run) remove(ctx context.Context, st step) error {
 	return u.readDestinations(ctx)
 }
 
+// forget takes out a replacement that a look has shown as deleted, for the rest
+// of the run: a list that lags behind does not bring it back.
 func (u *run) forget(id int64) {
+	u.deleted = append(u.deleted, id)
 	u.s.replacements = slices.DeleteFunc(u.s.replacements, func(r replacement) bool { return r.id() == id })
 	u.classify()
 }

@@ -16,8 +16,7 @@ import (
 // is no error but the replacement's problem, on which next decides.
 func (u *run) equalise(ctx context.Context, r *replacement) error {
 	want := u.s.old.permissions
-	lives, err := u.look(ctx, r)
-	if err != nil || !lives {
+	if lives, err := u.lookAt(ctx, r); err != nil || !lives {
 		return err
 	}
 	fresh := r.token
@@ -62,18 +61,24 @@ func (u *run) equalise(ctx context.Context, r *replacement) error {
 		r.problem = "its permissions are not equal to the old token's: " + strings.Join(shorten(diff), "; ")
 		return nil
 	}
-	r.checked = true
-	if r.mine && !r.proved {
+	// What was asked for last tells the time from which the overlap is counted:
+	// lists of permissions and mappings tell none, and may have been slow to come.
+	if !r.mine {
+		if lives, err := u.lookAt(ctx, r); err != nil || !lives {
+			return err
+		}
+	} else if !r.proved {
 		if err := u.proveAlive(ctx, r); err != nil {
 			return err
 		}
 	}
+	r.checked = true
 	return u.witness(ctx, Entry{Step: string(equalise), TokenID: r.id(), Permissions: got.Lines(), Detail: "equal to the old token's"})
 }
 
-// look reads a replacement, and gives up one that is deleted: whether it is must
-// be known after the destinations were read and before one of them is written.
-func (u *run) look(ctx context.Context, r *replacement) (lives bool, _ error) {
+// lookAt reads a replacement again, and forgets one that somebody deleted. Whether
+// it is must be known after the destinations were read and before one is written.
+func (u *run) lookAt(ctx context.Context, r *replacement) (lives bool, _ error) {
 	fresh, seen, err := u.token(ctx, r.id())
 	switch {
 	case err != nil:

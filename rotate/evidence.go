@@ -25,5 +25,6 @@ type Entry struct {
 	Ref         string    `json:"ref,omitempty"`         // the destination that the step is about
 	Outcome     string    `json:"outcome,omitempty"`     // done, failed
 	Detail      string    `json:"detail,omitempty"`      // what was found or why it failed
+	Compromised bool      `json:"compromised,omitempty"` // the token had to go at once
 	Permissions []string  `json:"permissions,omitempty"` // before (intent to create) and after (outcome of equalise)
 }

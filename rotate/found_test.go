@@ -238,3 +238,29 @@ func TestFoundAcceptedWriteOfLongAgo(t *testing.T) {
 		}
 	})
 }
+
+// The labels that lead from an old token to the present one were pruned, so what
+// a rotation of long ago had left behind could not be settled any more.
+func TestFoundLabelsPrunedWhileAnOrphanLives(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		last := w.must(rotate.Rotated, w.rotate(now()))
+		orphan, _ := w.sim.AddToken(dbtcloudtest.SeedToken{Name: oldName + " [replaces 777 abcd]"})
+		for range 20 {
+			last = w.must(rotate.Rotated, w.rotateToken(last.NewTokenID, now()))
+		}
+		time.Sleep(11 * time.Minute)
+		if r := w.must(rotate.Unchanged, w.rotate(now())); r.NewTokenID != last.NewTokenID {
+			t.Errorf("--token-id 777 names %d, want %d", r.NewTokenID, last.NewTokenID)
+		}
+		if token, _ := w.sim.Token(orphan); token.Active() {
+			t.Error("the orphan still lives")
+		}
+		before := len(w.memory.Labels(w.refs[0]))
+		last = w.must(rotate.Rotated, w.rotateToken(last.NewTokenID, now()))
+		if after := len(w.memory.Labels(w.refs[0])); after >= before {
+			t.Errorf("%d labels before, %d after: none was pruned", before, after)
+		}
+		w.finished(last)
+	})
+}

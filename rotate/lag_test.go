@@ -45,3 +45,34 @@ func TestAListThatLagsBehindTheCreate(t *testing.T) {
 		}
 	})
 }
+
+// A list that still shows a replacement which somebody deleted does not make a
+// dead value count as a finished rotation.
+func TestAListThatLagsBehindADeletion(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		labelled(&cellWorld{world: w})
+		r := w.must(rotate.Rotated, w.rotate(now()))
+		w.sim.Configure(func(o *dbtcloudtest.Options) { o.StaleLists = 2 * time.Second })
+		w.sim.Rename(r.NewTokenID, "Airflow prod [replaces 777 abcd]")
+		time.Sleep(3 * time.Second)
+		w.sim.Delete(r.NewTokenID)
+		w.must(rotate.Refused, w.rotate(now()))
+	})
+}
+
+// … nor a dead one as waiting in its overlap: the token is replaced anew.
+func TestAListThatLagsBehindADeletionInTheOverlap(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, lists(30*time.Second))
+		labelled(&cellWorld{world: w})
+		first := w.must(rotate.Pending, w.rotate(defaults()))
+		time.Sleep(time.Hour)
+		w.sim.Delete(first.NewTokenID)
+		second := w.must(rotate.Pending, w.rotate(defaults()))
+		if second.NewTokenID == first.NewTokenID {
+			t.Errorf("the destinations hold the value of %d, which is dead", first.NewTokenID)
+		}
+		w.stored(second.NewTokenID)
+	})
+}

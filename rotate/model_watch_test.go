@@ -52,6 +52,15 @@ func (m *model) unseen(p *modelProcess, facts ...fact) bool {
 	return false
 }
 
+// unseenAnywhere is the same for the values of all destinations: what a person
+// did to one of them another run may have carried to the next meanwhile.
+func (m *model) unseenAnywhere(p *modelProcess, facts ...fact) bool {
+	for _, ref := range m.refs {
+		facts = append(facts, valueAt(ref))
+	}
+	return m.unseen(p, facts...)
+}
+
 // made is where a token came from.
 type made struct {
 	replaces int64     // 0: a person made it
@@ -151,7 +160,7 @@ func (m *model) deletedBy(p *modelProcess, id int64, v dbtcloudtest.View) {
 		if m.owners[m.held[ref].Reveal()] == id && m.overslept(p) {
 			m.why["a frozen DELETE"] = true
 		}
-		if m.owners[m.held[ref].Reveal()] == id && !m.unseen(p, valueAt(ref)) && !m.lied(ref) && !m.overslept(p) {
+		if m.owners[m.held[ref].Reveal()] == id && !m.unseenAnywhere(p) && !m.lied(ref) && !m.overslept(p) {
 			m.violate("%s deleted token %d, whose value %s holds", p, id, ref)
 		}
 	}
@@ -304,7 +313,7 @@ func (m *model) judgeIn(p *modelProcess, now moment, act string) {
 		good := active && slices.Equal(rights(t), want)
 		if was := m.good[ref]; was.good && !good && p != nil && !m.lied(ref) &&
 			!m.overslept(p) &&
-			!m.unseen(p, valueAt(ref), stateOf(id), stateOf(was.id), permissionsOf(id), permissionsOf(was.id), permissionsOf(m.target)) {
+			!m.unseenAnywhere(p, stateOf(id), stateOf(was.id), permissionsOf(id), permissionsOf(was.id), permissionsOf(m.target)) {
 			m.violate("G1: after %s by %s, %s holds the value of token %d (active: %v, permissions %q), and %q are wanted", act, p, ref, id, active, rights(t), want)
 		}
 		m.good[ref] = goodness{good: good, id: id}

@@ -68,7 +68,10 @@ func next(s *state) step {
 }
 
 func decide(s *state) step {
-	if s.undo.asked {
+	switch {
+	case s.policy.LabelOnly:
+		return nextLabel(s)
+	case s.undo.asked:
 		return decideUndo(s)
 	}
 	for _, part := range []func(*state) (step, bool){
@@ -230,6 +233,8 @@ func nextOwnership(s *state) (step, bool) {
 		}
 		own := d.content.Value.Equal(s.policy.credential)
 		switch {
+		case s.policy.NoProof:
+			return refuse("%s holds a value of unknown owner, and a run over many tokens proves none: run rotate --token-id %d", d.ref, s.old.id), true
 		case s.old.life != alive:
 			return refuse("%s holds a value of unknown owner and token %d is gone, so nothing can tell whose it is", d.ref, s.old.id), true
 		case s.policy.Adopt:

@@ -36,6 +36,9 @@ func (u *run) begin(ctx context.Context, survey *Survey) error {
 	if err := u.readOld(ctx); err != nil {
 		return err
 	}
+	if err := u.readWinner(ctx); err != nil {
+		return err
+	}
 	if u.s.old.life == alive {
 		if _, replaces, ok := SplitName(u.s.old.token.Name); ok && replaces != u.s.old.id {
 			if _, lives := survey.Tokens[replaces]; lives {
@@ -153,7 +156,7 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 	known := u.s.replacements
 	u.s.replacements = nil
 	add := func(t dbtcloud.ServiceToken) {
-		if t.ID == u.s.old.id || u.s.replacement(t.ID) != nil || t.State == dbtcloud.Deleted {
+		if t.ID == u.s.old.id || u.s.replacement(t.ID) != nil || t.State == dbtcloud.Deleted || slices.Contains(u.deleted, t.ID) {
 			return // a token that a name says to replace itself is not one of its replacements
 		}
 		r := replacement{token: t, mine: nonceOf(t.Name) == u.s.run.nonce && u.s.run.creates > 0}
@@ -305,6 +308,28 @@ func (u *run) control() *replacement {
 	}
 	if len(u.s.replacements) > 0 {
 		return &u.s.replacements[0]
+	}
+	return nil
+}
+
+// readWinner asks for the replacement that a destination holds: the list, which
+// may lag behind, is not enough to say that a stored value lives, or to go by its
+// name.
+func (u *run) readWinner(ctx context.Context) error {
+	w := u.s.winner()
+	if w == nil {
+		return nil
+	}
+	fresh, seen, err := u.token(ctx, w.id())
+	switch {
+	case err != nil:
+		return err
+	case seen == notFound:
+		w.unseen = true
+	case seen == deleted:
+		u.forget(w.id())
+	default:
+		w.token, w.unseen, w.lives = fresh, false, true
 	}
 	return nil
 }

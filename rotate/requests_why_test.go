@@ -7,7 +7,7 @@ func why() map[asked]string {
 		{listing, onService, "list-tokens"}: "names are resolved, and replacements in flight found, by the whole list: they are matched without their suffix, and people rename tokens",
 
 		{beforeAnyStep, onStore, "read"}:              "whose value the destination holds, its labels, and the version that the check-and-set is made against",
-		{beforeAnyStep, onService, "get-token"}:       "whether the old token lives: a list may lag behind, and shows nothing of the deleted",
+		{beforeAnyStep, onService, "get-token"}:       "whether the old token lives, and the replacement that is stored: a list may lag behind, and shows nothing of the deleted",
 		{beforeAnyStep, onService, "get-permissions"}: "what has to be copied: the list and the item may come without it",
 		{beforeAnyStep, onService, "get-mappings"}:    "semantic layer mappings are listed by project only: one request for each project with one",
 		{"preflight", onStore, "check"}:               "whether the destination can be written and labelled, before there is anything to write",

@@ -88,17 +88,6 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 		name, _, _ = SplitName(r.token.Name)
 	}
 	changed := u.s.run.changed
-	if !changed {
-		// The name is from a list, which may lag behind what an earlier run did.
-		fresh, seen, err := u.token(ctx, r.id())
-		if err != nil {
-			return err
-		}
-		if _, _, inFlight := SplitName(fresh.Name); seen == active && !inFlight {
-			r.token, u.s.run.renamed = fresh, true
-			return nil
-		}
-	}
 	const tries = 3
 	var last error
 	for i := range tries {
@@ -120,6 +109,10 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 		fresh, seen, err := u.token(ctx, r.id())
 		if err != nil {
 			return err
+		}
+		if seen == deleted {
+			u.forget(r.id()) // a list still showed it: next says what that leaves
+			return nil
 		}
 		if seen == active {
 			r.token = fresh

@@ -98,6 +98,13 @@ type Options struct {
 	Now        bool // --now: both are 0, and the old token goes in this run
 	// Adopt takes a value of unknown owner in a destination for the old token's.
 	Adopt bool
+	// Compromised is why the token must go at once; it means Now, and the evidence
+	// says it. Empty: it is an ordinary rotation.
+	Compromised string
+	// NoProof refuses where a value of unknown owner would have to be proved.
+	NoProof bool
+	// LabelOnly proves and labels what the destinations hold and does nothing else.
+	LabelOnly bool
 	// OrphanMinAge is the server-side age from which a replacement whose value
 	// is nowhere may be dropped.
 	OrphanMinAge time.Duration
@@ -148,6 +155,11 @@ type Result struct {
 	// it is known.
 	PendingUntil *time.Time `json:"pending_until,omitempty"`
 	Plan         *Plan      `json:"plan,omitempty"`
+	// Compromised is why the token had to go at once; empty: it had not.
+	Compromised string `json:"compromised,omitempty"`
+	// Widespread: it failed of something that is no matter of this token alone,
+	// so that another rotation would fail as well.
+	Widespread bool `json:"-"`
 }
 
 // DestinationResult tells of one destination: whether it holds the

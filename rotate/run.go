@@ -27,6 +27,7 @@ type run struct {
 	s       state
 	result  Result
 	latest  *Survey      // the last list pass
+	deleted []int64      // the replacements that a look has shown as deleted
 	held    *heldContext // set from just before the create until the value is stored or removed
 }
 
@@ -37,6 +38,7 @@ func (r *Rotator) Rotate(ctx context.Context, survey *Survey, req Request, opts 
 	if opts.DryRun {
 		r = r.dry()
 	}
+	opts = opts.compromised()
 	if opts.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, opts.Timeout)
@@ -93,7 +95,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 func (u *run) rotate(ctx context.Context, survey *Survey) {
 	if err := u.begin(ctx, survey); err != nil {
-		u.s.run.failure = err.Error()
+		u.s.run.failure, u.s.run.widespread = err.Error(), widespread("", err)
 		u.finish(u.ending(err))
 		return
 	}
@@ -117,6 +119,7 @@ func (u *run) rotate(ctx context.Context, survey *Survey) {
 			continue
 		}
 		if err != nil {
+			u.s.run.widespread = u.s.run.widespread || widespread(st.do, err)
 			if st.do == remove || u.s.run.failure != "" {
 				// Cleaning up failed as well: say so and leave it to the next run.
 				u.finish(fail("%s; and %s of replacement %d failed too (%v): the same command finishes it later", u.failureOr(err), st.do, st.token, err))
@@ -221,6 +224,8 @@ func (u *run) finish(st step) {
 	if st.status == Pending {
 		r.Message += "; tokenwarden rotate --pending ends it then"
 	}
+	r.Compromised, r.Widespread = u.s.policy.Compromised, st.status == Failed && u.widespread()
+	u.stillAlive()
 }
 
 // describe says in a few words what a step does, for the progress line.
@@ -238,12 +243,14 @@ type refusedError struct{ because string }
 
 func (e *refusedError) Error() string { return e.because }
 
+var errEvidence = errors.New("writing evidence")
+
 // write performs one change with its evidence around it: an intent that cannot
 // be written down means that the change is not made.
 func (u *run) write(ctx context.Context, e Entry, change func() error) error {
 	e.AccountID, e.OldTokenID = u.account, u.s.old.id
 	if err := u.record(ctx, e, "intent", ""); err != nil {
-		return fmt.Errorf("writing evidence before %s, which was therefore not done: %w", e.Step, err)
+		return fmt.Errorf("%w before %s, which was therefore not done: %w", errEvidence, e.Step, err)
 	}
 	err := change()
 	if isPlanned(err) {
@@ -255,7 +262,7 @@ func (u *run) write(ctx context.Context, e Entry, change func() error) error {
 		outcome, e.Detail = "failed", err.Error()
 	}
 	if recordErr := u.record(ctx, e, "outcome", outcome); recordErr != nil && err == nil {
-		return fmt.Errorf("writing evidence after %s, which was done: %w", e.Step, recordErr)
+		return fmt.Errorf("%w after %s, which was done: %w", errEvidence, e.Step, recordErr)
 	}
 	return err
 }
@@ -264,7 +271,7 @@ func (u *run) write(ctx context.Context, e Entry, change func() error) error {
 func (u *run) witness(ctx context.Context, e Entry) error {
 	e.AccountID, e.OldTokenID = u.account, u.s.old.id
 	if err := u.record(ctx, e, "seen", ""); err != nil {
-		return fmt.Errorf("writing evidence of %s: %w", e.Step, err)
+		return fmt.Errorf("%w of %s: %w", errEvidence, e.Step, err)
 	}
 	return nil
 }
@@ -274,6 +281,7 @@ func (u *run) record(ctx context.Context, e Entry, phase, outcome string) error 
 		return nil
 	}
 	e.At, e.ServerTime, e.Phase, e.Outcome = u.Now().UTC(), u.s.now, phase, outcome
+	e.Compromised = u.s.policy.Compromised != ""
 	return u.Evidence.Record(ctx, e)
 }
 

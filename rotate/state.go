@@ -132,6 +132,7 @@ type runFacts struct {
 	withdrawn      string    // why this run removed its own usable replacement: a rival
 	refused        string    // what makes going on pointless until a person acts
 	failure        string    // what failed; the same command may be run again
+	widespread     bool      // … and it is no matter of this token alone
 	commandDone    bool      // the after_store command succeeded for the present value
 	fresh          bool      // everything was read again and nothing was written since
 	renamed        bool      // the replacement got its plain name; a list may show the other one for a while

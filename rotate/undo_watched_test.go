@@ -4,7 +4,9 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
 	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/rotate/guarantee"
 	"github.com/tokenwarden/tokenwarden/secrets"
@@ -81,25 +83,40 @@ func TestAHalfStoredRotationThatWakesAfterAnUndo(t *testing.T) {
 // goes, and another rotation after it. What it has read belongs to no moment, and
 // the value of the token that it believes to be the replacement must go nowhere.
 func TestWhatWasReadAtDifferentTimes(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		second("vault://secret/dbt/other#token")(&cellWorld{world: w})
-		watch := guarantee.New(w.sim, w.memory, w.old, w.refs...)
-		w.store = watch.Through(w.memory)
-		w.must(rotate.Pending, w.rotate(defaults()))
-		r := w.rotator()
-		store := &secretstest.Intercept{Store: w.store, Before: func(_ context.Context, call secretstest.Call) error {
-			if call.Op == secretstest.Read && call.N == 2 {
-				w.must(rotate.Undone, w.undo(w.old, now()))
-				w.must(rotate.Rotated, w.rotate(now()))
-			}
-			return nil
-		}}
-		r.Store = func(secrets.Ref) (secrets.Store, error) { return store, nil }
-		w.must(rotate.Refused, w.with(r, w.old, now()))
-		if wrong := slices.Concat(watch.Violations(), watch.Settled()); len(wrong) > 0 {
-			t.Error(wrong)
-		}
-		w.must(rotate.Unchanged, w.rotate(now()))
-	})
+	for name, c := range map[string]struct {
+		between int           // the read before which they come and go
+		lag     time.Duration // of the lists
+	}{
+		"in the first look":                   {2, 0},
+		"in the last look, and the lists lag": {4, 2 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) { o.StaleLists = c.lag })
+				second("vault://secret/dbt/other#token")(&cellWorld{world: w})
+				watch := guarantee.New(w.sim, w.memory, w.old, w.refs...)
+				w.store = watch.Through(w.memory)
+				w.must(rotate.Pending, w.rotate(defaults()))
+				time.Sleep(3 * time.Hour)
+				met := false
+				r := w.rotator()
+				store := &secretstest.Intercept{Store: w.store, Before: func(_ context.Context, call secretstest.Call) error {
+					if call.Op == secretstest.Read && call.N == c.between {
+						met = true
+						time.Sleep(11 * time.Minute) // what was announced is old by then
+						w.must(rotate.Undone, w.undo(w.old, now()))
+						w.must(rotate.Rotated, w.rotate(now()))
+					}
+					return nil
+				}}
+				r.Store = func(secrets.Ref) (secrets.Store, error) { return store, nil }
+				result := w.with(r, w.old, now())
+				if wrong := slices.Concat(watch.Violations(), watch.Settled()); len(wrong) > 0 || !met {
+					t.Errorf("%s (they met: %v): %v", result.Status, met, wrong)
+				}
+				time.Sleep(3 * time.Hour)
+				w.must(rotate.Unchanged, w.rotate(now()))
+			})
+		})
+	}
 }

@@ -50,7 +50,11 @@ type chart struct {
 func ageChart(r *audit.Report) *chart {
 	var created []time.Time
 	for i := range r.Accounts {
-		created = append(created, r.Accounts[i].Created...)
+		for _, t := range r.Accounts[i].Tokens {
+			if !t.Created.IsZero() {
+				created = append(created, t.Created)
+			}
+		}
 	}
 	if len(created) == 0 {
 		return nil

@@ -51,7 +51,7 @@ func writeCSV(w io.Writer, r *audit.Report, _ Options) error {
 			}
 		}
 	}
-	row("summary", "", "", "", "", "", "", "", headline(r), "", "", "", "", "", "")
+	row("summary", "", "", "", "", "", "", "", Headline(r), "", "", "", "", "", "")
 	out.Flush()
 	return out.Error()
 }

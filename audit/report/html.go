@@ -43,7 +43,7 @@ func writeHTML(w io.Writer, r *audit.Report, _ Options) error {
 		"date":    func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 		"moment":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 		"px":      func(f float64) string { return fmt.Sprintf("%.1f", f) },
-		"gaps":    func(a audit.AccountReport) []gap { return gaps(&a) },
+		"gaps":    func(a audit.AccountReport) []Gap { return Gaps(&a) },
 		"join":    func(s []string) string { return strings.Join(s, ", ") },
 		"account": func(a audit.AccountReport) string { return accountName(&a) },
 		"checked": checkedCount,

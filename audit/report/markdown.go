@@ -18,9 +18,9 @@ func writeMarkdown(w io.Writer, r *audit.Report, _ Options) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## dbt Cloud credentials: %s\n\n", prose(foundText(r)))
 	if r.Complete {
-		fmt.Fprintf(&b, "%s.\n\n", prose(headline(r)))
+		fmt.Fprintf(&b, "%s.\n\n", prose(Headline(r)))
 	} else {
-		fmt.Fprintf(&b, "> [!WARNING]\n> %s.\n\n", prose(headline(r)))
+		fmt.Fprintf(&b, "> [!WARNING]\n> %s.\n\n", prose(Headline(r)))
 	}
 	names := accountNames(r)
 	findings := func(title string, list []audit.Finding, last string, more func(*audit.Finding) string) {
@@ -70,7 +70,7 @@ func coverageMarkdown(r *audit.Report) string {
 			}
 		}
 		var missing []string
-		for _, g := range gaps(a) {
+		for _, g := range Gaps(a) {
 			missing = append(missing, fmt.Sprintf("**%s**: %s: %s", g.Outcome, code(strings.Join(g.Checks, ", ")), prose(g.Detail)))
 		}
 		fmt.Fprintf(&b, "| %s | %s | %d of %d | %s |\n", code(accountName(a)), a.Status, checked, len(a.Coverage), strings.Join(missing, "<br>"))

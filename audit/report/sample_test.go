@@ -33,7 +33,10 @@ func sample(names ...string) *audit.Report {
 				Name: "prod", ID: 12345, Host: "https://ab123.us1.dbt.com", Plan: "enterprise", Status: audit.StatusComplete, Errors: []string{},
 				Coverage: []audit.Coverage{{Check: "service-token-legacy", Outcome: audit.Checked}, {Check: "user-api-key-in-use", Outcome: audit.Checked}},
 				Counts:   audit.Counts{ServiceTokens: 12, Users: 40},
-				Created:  []time.Time{at.AddDate(-4, 0, 0), at.AddDate(-3, -3, 0), at.AddDate(-1, 0, 0), at.AddDate(0, -1, 0)},
+				Tokens: []audit.ActiveToken{
+					{ID: 1, Created: at.AddDate(-4, 0, 0)}, {ID: 2, Created: at.AddDate(-3, -3, 0)},
+					{ID: 3, Created: at.AddDate(-1, 0, 0)}, {ID: 4, Created: at.AddDate(0, -1, 0)}, {ID: 5}, // one whose date is not known
+				},
 			},
 			{
 				Name: "staging", ID: 2, Host: "https://cd456.us1.dbt.com", Status: audit.StatusPartial, Errors: []string{"reading users: not found"},

@@ -125,7 +125,7 @@ func suppression(a *audit.Accepted) *sarif.Suppression {
 
 // invocation carries what the results cannot: how much was seen.
 func invocation(r *audit.Report) *sarif.Invocation {
-	notes := []*sarif.Notification{notification("note", headline(r))}
+	notes := []*sarif.Notification{notification("note", Headline(r))}
 	for _, line := range gapLines(r) {
 		level := "note"
 		if !r.Complete {

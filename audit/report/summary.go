@@ -7,9 +7,9 @@ import (
 	"github.com/tokenwarden/tokenwarden/audit"
 )
 
-// headline is the line that every format for people ends or begins with: what
+// Headline is the line that every format for people ends or begins with: what
 // was found, and how much of what there is to see was seen.
-func headline(r *audit.Report) string {
+func Headline(r *audit.Report) string {
 	return fmt.Sprintf("%s in %s; coverage %d%% (%d of %d checks)%s",
 		foundText(r), accountsText(r), r.Summary.Coverage, r.Summary.Checked, r.Summary.Checks, completeText(r))
 }
@@ -84,16 +84,17 @@ func accountNames(r *audit.Report) map[int64]string {
 	return names
 }
 
-// gaps are an account's checks that were not made, grouped by why, so that one
-// refused list is one line and not one for each rule.
-type gap struct {
+// Gap is checks that were not made for one reason.
+type Gap struct {
 	Outcome audit.Outcome
 	Detail  string
 	Checks  []string
 }
 
-func gaps(a *audit.AccountReport) []gap {
-	var found []gap
+// Gaps are an account's checks that were not made, grouped by why, so that one
+// refused list is one line and not one for each rule.
+func Gaps(a *audit.AccountReport) []Gap {
+	var found []Gap
 	index := make(map[[2]string]int)
 	for _, c := range a.Coverage {
 		if c.Outcome == audit.Checked {
@@ -104,7 +105,7 @@ func gaps(a *audit.AccountReport) []gap {
 		if !ok {
 			i = len(found)
 			index[key] = i
-			found = append(found, gap{Outcome: c.Outcome, Detail: c.Detail})
+			found = append(found, Gap{Outcome: c.Outcome, Detail: c.Detail})
 		}
 		found[i].Checks = append(found[i].Checks, c.Check)
 	}

@@ -23,7 +23,7 @@ func writeTable(w io.Writer, r *audit.Report, o Options) error {
 	section(&out, "Not checked:", gapLines(r))
 	section(&out, "Policy:", r.Notices)
 	section(&out, "What to do:", remedyLines(r))
-	fmt.Fprintln(&out, paint(o, summaryColor(r), visible(headline(r))))
+	fmt.Fprintln(&out, paint(o, summaryColor(r), visible(Headline(r))))
 	_, err := io.WriteString(w, out.String())
 	return err
 }
@@ -110,7 +110,7 @@ func gapLines(r *audit.Report) []string {
 		if a.Status != audit.StatusComplete {
 			lines = append(lines, fmt.Sprintf("account %s is %s: %s", accountName(a), a.Status, strings.Join(a.Errors, "; ")))
 		}
-		for _, g := range gaps(a) {
+		for _, g := range Gaps(a) {
 			lines = append(lines, fmt.Sprintf("%s: %s: %s: %s", accountName(a), strings.Join(g.Checks, ", "), g.Outcome, g.Detail))
 		}
 	}

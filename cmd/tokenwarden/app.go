@@ -8,20 +8,24 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 )
 
 const program = "tokenwarden"
 
 // app is one run of the program.
 type app struct {
-	env     environment
-	common  common
-	log     *slog.Logger
-	stores  stores
-	help    bool        // --help
-	problem flagProblem // what a flag could not take
-	root    *cli.Command
-	tree    map[*cli.Command]command
+	env    environment
+	common common
+	log    *slog.Logger
+	stores stores
+	// services are the accounts' clients, by the account's name: all that one
+	// run does shares their limits.
+	services map[string]*dbtcloud.Service
+	help     bool        // --help
+	problem  flagProblem // what a flag could not take
+	root     *cli.Command
+	tree     map[*cli.Command]command
 }
 
 // common are the values of the flags that every command takes, before and after
@@ -50,7 +54,7 @@ func run(ctx context.Context, args []string, env environment) exitCode {
 }
 
 func newApp(env environment) *app {
-	a := &app{env: env, tree: map[*cli.Command]command{}}
+	a := &app{env: env, tree: map[*cli.Command]command{}, services: map[string]*dbtcloud.Service{}}
 	a.root = a.define(command{
 		name:    program,
 		summary: "find and replace the dbt Cloud credentials that should not live on",
@@ -59,7 +63,7 @@ func newApp(env environment) *app {
 		examples: []string{"tokenwarden demo", "tokenwarden audit", "tokenwarden rotate --name 'Airflow prod' --dry-run"},
 		commands: []*cli.Command{
 			a.auditCommand(), a.tokensCommand(), a.rulesCommand(),
-			a.rotateCommand(),
+			a.rotateCommand(), a.nightlyCommand(), a.drillCommand(),
 			a.doctorCommand(), a.configCommand(), a.secretCommand(), a.ageCommand(),
 			a.demoCommand(), a.simCommand(),
 			a.versionCommand(), a.completionCommand(), a.helpCommand(),
@@ -122,6 +126,9 @@ func (a *app) commonFlags() []cli.Flag {
 func (a *app) color() bool {
 	return a.env.stdoutTerminal && !a.common.noColor && a.env.get("NO_COLOR") == "" && a.env.get("TERM") != "dumb"
 }
+
+// terminal tells whether a person can be asked.
+func (a *app) terminal() bool { return a.env.stdinTerminal && a.env.stderrTerminal }
 
 // timeout is how long the command may take.
 func (a *app) timeout() time.Duration {

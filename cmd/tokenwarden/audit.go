@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -21,11 +22,11 @@ type auditOptions struct {
 	output  string
 	failOn  string // empty: what the configuration says
 	require []string
+	notify  bool
 }
 
 func (a *app) auditCommand() *cli.Command {
 	o := auditOptions{format: "table"}
-	grades := []string{"info", "low", "medium", "high", "critical", "never"}
 	return a.define(command{
 		name:    "audit",
 		summary: "find the credentials of dbt Cloud accounts that should not live on",
@@ -36,14 +37,21 @@ func (a *app) auditCommand() *cli.Command {
 			"tokenwarden audit", "tokenwarden audit --account prod --format json --output report.json",
 			"tokenwarden audit --fail-on never --require service-token-legacy",
 		},
-		flags: []cli.Flag{
-			choice("format", "`FORMAT` of the report: "+strings.Join(report.Formats(), ", "), &o.format, report.Formats()...),
-			text("output", "write the report to `FILE`, whole or not at all, instead of stdout", &o.output),
-			choice("fail-on", "exit 1 for findings from this `SEVERITY` on: "+strings.Join(grades, ", ")+" (default: the configuration's, else medium)", &o.failOn, grades...),
-			requirement(&o.require),
-		},
+		flags: append(o.flags(),
+			toggle("notify", "announce what changed since the last time; one that was not delivered is exit code 2", &o.notify)),
 		run: func(ctx context.Context, _ []string) error { return a.audit(ctx, o) },
 	})
+}
+
+// flags are those that every audit takes.
+func (o *auditOptions) flags() []cli.Flag {
+	grades := []string{"info", "low", "medium", "high", "critical", "never"}
+	return []cli.Flag{
+		choice("format", "`FORMAT` of the report: "+strings.Join(report.Formats(), ", "), &o.format, report.Formats()...),
+		text("output", "write the report to `FILE`, whole or not at all, instead of stdout", &o.output),
+		choice("fail-on", "exit 1 for findings from this `SEVERITY` on: "+strings.Join(grades, ", ")+" (default: the configuration's, else medium)", &o.failOn, grades...),
+		requirement(&o.require),
+	}
 }
 
 // requirement takes the id of a rule.
@@ -59,41 +67,91 @@ func requirement(to *[]string) *option {
 	return o
 }
 
-func (a *app) audit(ctx context.Context, o auditOptions) error {
-	cfg, err := a.configuration()
-	if err != nil {
-		return err
-	}
-	if o.failOn == "" {
-		o.failOn = cfg.Audit.FailOn
-	}
-	failOn, err := audit.ParseThreshold(o.failOn)
-	if err != nil {
-		return &exit{code: exitMisused, err: err}
-	}
-	policy := policyOf(cfg.Audit)
-	if err := policy.Validate(o.require); err != nil {
-		return &exit{code: exitMisused, err: err}
-	}
-	out, err := a.openOutput(o.output)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
+// auditTask is what an audit is to look for, once flags and configuration agree.
+type auditTask struct {
+	cfg     config.Config
+	policy  audit.Policy
+	require []string
+	failOn  audit.Severity
+}
 
+func (a *app) auditTask(o auditOptions) (t auditTask, err error) {
+	if t.cfg, err = a.configuration(); err != nil {
+		return t, err
+	}
+	if t.failOn, err = audit.ParseThreshold(cmp.Or(o.failOn, t.cfg.Audit.FailOn)); err != nil {
+		return t, &exit{code: exitMisused, err: err}
+	}
+	t.policy, t.require = policyOf(t.cfg.Audit), o.require
+	if err := t.policy.Validate(o.require); err != nil {
+		return t, &exit{code: exitMisused, err: err}
+	}
+	return t, nil
+}
+
+func (a *app) audit(ctx context.Context, o auditOptions) error {
+	t, err := a.auditTask(o)
+	if err != nil {
+		return err
+	}
+	if o.notify {
+		return a.auditAndNotify(ctx, t, o)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
 	defer cancel()
-	r, err := a.examine(ctx, cfg, policy, o.require)
+	r, err := a.auditReport(ctx, t, o)
 	if err != nil {
 		return err
 	}
-	err = out.write(func(w io.Writer) error {
+	return exitWith(exitCode(r.ExitCode(t.failOn)))
+}
+
+// auditReport audits and writes the report.
+func (a *app) auditReport(ctx context.Context, t auditTask, o auditOptions) (*audit.Report, error) {
+	out, err := a.openOutput(o.output)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	r, err := a.examine(ctx, t.cfg, t.policy, t.require)
+	if err != nil {
+		return nil, err
+	}
+	return r, a.writeReport(out, o, r)
+}
+
+// auditAndNotify keeps some of the time for telling people: also that the audit
+// took all that it was given.
+func (a *app) auditAndNotify(ctx context.Context, t auditTask, o auditOptions) error {
+	if t.cfg.Notify.Slack == nil {
+		return &exit{code: exitMisused, err: errNoSlack}
+	}
+	times := a.timesOf(ctx)
+	defer times.stop()
+	outlets, err := a.outlets(times.work, t.cfg)
+	if err != nil {
+		return err
+	}
+	r, err := a.auditReport(times.work, t, o)
+	if err != nil {
+		return err
+	}
+	nights, err := a.nights(r, nil)
+	if err != nil {
+		return err
+	}
+	telling, cancel := times.telling()
+	defer cancel()
+	if _, err := a.announce(telling, t.cfg, outlets, nights); err != nil {
+		return err
+	}
+	return exitWith(exitCode(r.ExitCode(t.failOn)))
+}
+
+func (a *app) writeReport(out *output, o auditOptions, r *audit.Report) error {
+	return out.write(func(w io.Writer) error {
 		return report.Write(w, o.format, r, report.Options{Color: o.output == "" && a.color(), Width: a.env.width, Version: version()})
 	})
-	if err != nil {
-		return err
-	}
-	return exitWith(exitCode(r.ExitCode(failOn)))
 }
 
 // examine audits the selected accounts.

@@ -19,27 +19,39 @@ import (
 func (a *app) configCommand() *cli.Command {
 	return a.define(command{
 		name:     "config",
-		summary:  "write a first configuration, or check the one there is",
-		commands: []*cli.Command{a.configInitCommand(), a.configCheckCommand()},
+		summary:  "write a first configuration, check the one there is, or label what it names",
+		commands: []*cli.Command{a.configInitCommand(), a.configCheckCommand(), a.configLabelCommand()},
 	})
 }
 
 func (a *app) configInitCommand() *cli.Command {
 	var path string
+	var states []string
 	return a.define(command{
 		name:    "init",
 		summary: "write a configuration with an entry for each token that an audit flags",
 		about: "Reads the account that the flags or the environment name (or those of --config), and leaves the destinations to be\n" +
-			"filled in. A file that is there already is left as it is.",
-		examples: []string{"tokenwarden config init --output tokenwarden.yaml"},
-		flags:    []cli.Flag{text("output", "write the configuration to `FILE` instead of stdout", &path)},
-		run:      func(ctx context.Context, _ []string) error { return a.configInit(ctx, path) },
+			"filled in. A file that is there already is left as it is. Tokens in a --terraform-state get an entry that says rotate:\n" +
+			"never, flagged or not: Terraform would undo a rotation. Nothing but ids and addresses is taken out of the state.",
+		examples: []string{
+			"tokenwarden config init --output tokenwarden.yaml",
+			"terraform state pull | tokenwarden config init --terraform-state - --output tokenwarden.yaml",
+		},
+		flags: []cli.Flag{
+			text("output", "write the configuration to `FILE` instead of stdout", &path),
+			texts("terraform-state", "mark the tokens that Terraform manages, by its state in `FILE` (JSON, version 4; - is stdin); may be repeated", &states),
+		},
+		run: func(ctx context.Context, _ []string) error { return a.configInit(ctx, path, states) },
 	})
 }
 
-func (a *app) configInit(ctx context.Context, path string) error {
+func (a *app) configInit(ctx context.Context, path string, states []string) error {
 	if _, err := os.Lstat(path); path != "" && err == nil {
 		return misuse("--output: %s is there already and was left as it is", path)
+	}
+	managed, err := a.terraformStates(states)
+	if err != nil {
+		return err
 	}
 	cfg, err := a.firstConfiguration()
 	if err != nil {
@@ -70,6 +82,9 @@ func (a *app) configInit(ctx context.Context, path string) error {
 		if a.selected(c.Name) {
 			accounts = append(accounts, initAccount(c, r))
 		}
+	}
+	if err := a.markManaged(ctx, cfg, accounts, managed); err != nil {
+		return fmt.Errorf("nothing was written, because not all could be read: %w", err)
 	}
 	return out.write(func(w io.Writer) error { return config.Init(w, accounts) })
 }

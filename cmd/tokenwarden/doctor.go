@@ -32,15 +32,34 @@ const (
 )
 
 func (a *app) doctorCommand() *cli.Command {
-	format := "table"
+	format, canary, yes := "table", false, false
 	return a.define(command{
 		name:    "doctor",
 		summary: "say what the credentials and the stores allow, and what is missing",
 		about: "Changes nothing. Exit codes: 0 nothing is missing, 1 something that an audit or a configured rotation needs is\n" +
-			"missing, 3 usage or configuration error.",
-		examples: []string{"tokenwarden doctor"},
-		flags:    []cli.Flag{choice("format", "`FORMAT` of the result: table or json", &format, "table", "json")},
-		run:      func(ctx context.Context, _ []string) error { return a.doctor(ctx, format) },
+			"missing, 3 usage or configuration error.\n\n" +
+			"With --canary it measures instead what dbt Cloud's documentation leaves open: in one account it creates a token\n" +
+			"called \"tokenwarden canary [xxxx]\" that can only read metadata (of one project, where there is one), uses and renames\n" +
+			"it, creates a second one with its name, deletes both, and looks what the service answers. Left-overs of an earlier try\n" +
+			"go first. It asks before it begins, takes a few minutes and some fifty requests, and prints a report (Markdown, or\n" +
+			"json) without secrets or a word on whose account it is, to paste into an issue. It takes an account_admin service token.\n" +
+			"Exit codes: 0 measured and removed, 1 something that tokenwarden assumes does not hold or a person has to look at\n" +
+			"something, 2 something failed (if a token is left, the report names it), 3 usage or configuration error.",
+		examples: []string{"tokenwarden doctor", "tokenwarden doctor --canary"},
+		flags: []cli.Flag{
+			choice("format", "`FORMAT` of the result: table or json", &format, "table", "json"),
+			toggle("canary", "measure how dbt Cloud behaves, with a harmless token that is removed again", &canary),
+			toggle("yes", "with --canary: begin without asking", &yes),
+		},
+		run: func(ctx context.Context, _ []string) error {
+			switch {
+			case canary:
+				return a.canary(ctx, format, yes)
+			case yes:
+				return misuse("--yes is for --canary: without it nothing is changed, so nothing is asked")
+			}
+			return a.doctor(ctx, format)
+		},
 	})
 }
 

@@ -30,6 +30,7 @@ type environment struct {
 	now       func() time.Time
 	sleep     func(context.Context, time.Duration) error
 	rand      io.Reader
+	jitter    func() float64    // spreads repeated requests; nil: at random
 	transport http.RoundTripper // nil: the network
 }
 

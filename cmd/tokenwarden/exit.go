@@ -19,6 +19,8 @@ const (
 	exitFound                   // findings, a refusal, something that waits for a person
 	exitFailed                  // something could not be read or done; again is safe
 	exitMisused                 // usage or configuration: nothing was attempted
+
+	exitLocked exitCode = 75 // nightly: another one is at work (EX_TEMPFAIL of sysexits.h)
 )
 
 // exit ends a command with a code. Its err, if any, is shown; a command that has

@@ -46,6 +46,8 @@ func TestArrows(t *testing.T) {
 		"internal/dbtcloud":              {"secrets"},
 		"internal/dbtcloud/dbtcloudtest": nil,
 		"internal/config":                {"secrets"},
+		"internal/canary":                {"internal/dbtcloud", "secrets"},
+		"internal/tfstate":               nil,
 		"rotate":                         {"internal/dbtcloud", "secrets"},
 		"audit":                          {"internal/dbtcloud", "secrets"},
 		"audit/report":                   {"audit", "internal/dbtcloud", "secrets"},

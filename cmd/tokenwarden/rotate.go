@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -16,16 +18,21 @@ type rotateOptions struct {
 	tokenID      int64
 	name         string
 	pending      bool
+	flagged      bool
+	max          int // with flagged; 0: what the configuration says
 	undo         bool
 	to           []secrets.Ref
 	dryRun, yes  bool
 	overlap      *time.Duration
 	quiet        *time.Duration
 	now, adopt   bool
+	compromised  bool
 	orphanMinAge *time.Duration
 	format       string
 	evidence     string
 	reason       string
+	notify       bool
+	tell         func([]rotate.Result, []error) error // with notify
 }
 
 func (a *app) rotateCommand() *cli.Command {
@@ -34,18 +41,23 @@ func (a *app) rotateCommand() *cli.Command {
 		name:    "rotate",
 		summary: "replace a service token by one with the same permissions, wherever it is stored",
 		about: "Creates the replacement, proves it, stores it in every destination, and deletes the old token once the overlap and\n" +
-			"the quiet time are over: a later run, or --pending from any machine, finishes what one left unfinished. Without a\n" +
-			"terminal --yes is needed. Exit codes: 0 finished, unchanged or waiting as planned, 1 refused or waiting for a person,\n" +
-			"2 something failed (again is safe), 3 usage or configuration error.",
+			"the quiet time are over: a later run, or --pending from any machine, finishes what one left unfinished. --flagged is\n" +
+			"for many tokens: a canary first, then the oldest (docs/bulk.md). Without a terminal --yes is needed. Exit codes: 0\n" +
+			"finished, unchanged or waiting as planned, 1 refused or waiting for a person, 2 something failed (again is safe), 3\n" +
+			"usage or configuration error.",
 		examples: []string{
 			"tokenwarden rotate --name 'Airflow prod' --dry-run",
 			"tokenwarden rotate --token-id 777 --to vault://secret/dbt/airflow#token --yes",
+			"tokenwarden rotate --flagged --max 20 --dry-run",
+			"tokenwarden rotate --token-id 777 --compromised --reason 'its value was in a public build log'",
 			"tokenwarden rotate --pending --yes",
 			"tokenwarden rotate --undo --token-id 777 --yes",
 		},
 		flags: []cli.Flag{
 			identifier("token-id", "the token with this `ID`", &o.tokenID),
 			text("name", "the token with this `NAME`", &o.name),
+			toggle("flagged", "all tokens that an audit flags for their age and whose destinations are labelled as theirs: oldest first, at most --max", &o.flagged),
+			count("max", "with --flagged: rotate at most `N` tokens (default: the configuration's, else 5)", &o.max, 1, math.MaxInt32),
 			toggle("pending", "finish whatever earlier runs, on any machine, left unfinished", &o.pending),
 			toggle("undo", "while the token lives: put its value back in the place of its replacement's, prove it, and delete the replacement", &o.undo),
 			references("to", "destination `REF`, added to the configured ones; may be repeated", &o.to),
@@ -57,7 +69,9 @@ func (a *app) rotateCommand() *cli.Command {
 			toggle("adopt", "take a stored value of unknown owner for the old token's", &o.adopt),
 			duration("orphan-min-age", "a replacement whose value is nowhere may be dropped from this age on, a `DURATION` (default: the configuration's, else 10m)", &o.orphanMinAge),
 			choice("format", "`FORMAT` of the result: table or json", &o.format, "table", "json"),
+			toggle("notify", "announce the results, and what else has changed; what was not delivered is exit code 2", &o.notify),
 			text("evidence", "append what was done to `FILE`, as JSON lines without secrets", &o.evidence),
+			toggle("compromised", "somebody else has the value: like --now, and said so wherever it is recorded; needs --reason", &o.compromised),
 			text("reason", "why it is done, a `TEXT` for the evidence (default: what was asked for)", &o.reason),
 		},
 		run: func(ctx context.Context, _ []string) error { return a.rotate(ctx, o) },
@@ -71,6 +85,8 @@ func (o *rotateOptions) asked() string {
 		return "asked to undo the rotation of a token"
 	case o.pending:
 		return "asked to finish pending rotations"
+	case o.flagged:
+		return "asked to rotate what an audit flags"
 	case o.name != "":
 		return "asked to rotate the token of that name"
 	}
@@ -80,24 +96,32 @@ func (o *rotateOptions) asked() string {
 // check finds what is wrong before anything is read.
 func (o *rotateOptions) check(a *app) error {
 	chosen := 0
-	for _, given := range []bool{o.tokenID != 0, o.name != "", o.pending} {
+	for _, given := range []bool{o.tokenID != 0, o.name != "", o.flagged, o.pending} {
 		if given {
 			chosen++
 		}
 	}
 	switch {
 	case chosen != 1:
-		return misuse("rotate needs one of --token-id, --name and --pending")
+		return misuse("rotate needs one of --token-id, --name, --flagged and --pending")
+	case o.flagged && o.adopt:
+		return misuseHint("adopt its stored value by rotating it with --token-id", "--adopt is for one token at a time, not for --flagged")
+	case o.flagged && len(o.to) > 0:
+		return misuseHint("name the destinations in the configuration", "--to is for one token, not for --flagged")
+	case o.notify && o.dryRun:
+		return misuse("--notify tells what was done, and a --dry-run does nothing")
+	case o.max != 0 && !o.flagged:
+		return misuse("--max is for --flagged")
 	case o.pending && o.adopt:
 		return misuse("--adopt is for one token at a time, not for --pending")
 	case o.now && (o.overlap != nil || o.quiet != nil):
 		return misuse("--now means no overlap and no quiet time: leave --overlap and --quiet out")
-	case len(a.common.accounts) > 1 && !o.pending:
+	case len(a.common.accounts) > 1 && !o.pending && !o.flagged:
 		return misuse("--account: one token is in one account")
-	case !o.yes && !o.dryRun && !(a.env.stdinTerminal && a.env.stderrTerminal):
+	case !o.yes && !o.dryRun && !a.terminal():
 		return misuseHint("look at it with --dry-run first", "--yes is needed to act where no terminal can be asked")
 	}
-	if err := o.checkUndo(); err != nil {
+	if err := cmp.Or(o.checkCompromised(), o.checkUndo()); err != nil {
 		return err
 	}
 	for _, ref := range o.to {
@@ -125,7 +149,10 @@ func (o *rotateOptions) options(c config.Rotate, timeout time.Duration) rotate.O
 		Now: o.now, Adopt: o.adopt, OrphanMinAge: or(o.orphanMinAge, c.OrphanMinAge),
 		Timeout: timeout, DryRun: o.dryRun,
 	}
-	if o.now {
+	if o.compromised {
+		options.Compromised = o.reason
+	}
+	if o.now || o.compromised {
 		options.Overlap, options.Quiet = 0, 0
 	}
 	return options
@@ -139,11 +166,19 @@ func (a *app) rotate(ctx context.Context, o rotateOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.notify {
+		if o.tell, err = a.teller(ctx, cfg); err != nil {
+			return err
+		}
+	}
 	evidence, err := a.openEvidence(o)
 	if err != nil {
 		return err
 	}
 	defer evidence.close()
+	if o.flagged {
+		return a.bulk(ctx, cfg, o, evidence)
+	}
 	rotations, failures, err := a.choose(ctx, cfg, o)
 	if err != nil {
 		return err
@@ -155,16 +190,22 @@ func (a *app) rotate(ctx context.Context, o rotateOptions) error {
 			return err
 		}
 		if !agreed {
-			return a.report(o, results, failures)
+			return a.report(o, results, failures, nil)
 		}
 	}
-	return a.report(o, a.rotateAll(ctx, rotations, options, evidence), failures)
+	return a.report(o, a.rotateAll(ctx, rotations, options, evidence), failures, nil)
 }
 
-// report writes the results and turns them into an exit code.
-func (a *app) report(o rotateOptions, results []rotate.Result, failures []error) error {
-	if err := a.writeRotations(o, results, failures); err != nil {
+// report writes the results, tells of them where that was asked for, and turns
+// them into an exit code.
+func (a *app) report(o rotateOptions, results []rotate.Result, failures []error, many *bulk) error {
+	if err := a.writeRotations(o, results, failures, many); err != nil {
 		return err
+	}
+	if o.tell != nil {
+		if err := o.tell(results, failures); err != nil {
+			return &exit{code: exitFailed, err: err}
+		}
 	}
 	if len(failures) > 0 {
 		return exitWith(exitFailed)
@@ -192,24 +233,24 @@ func (a *app) rotateOne(ctx context.Context, r *rotation, options rotate.Options
 	progress.say(fmt.Sprintf("token %d", r.request.TokenID))
 	var err error
 	if r.account.credential, err = a.secret(ctx, r.account.Token); err != nil {
-		return r.failed(fmt.Errorf("the credential of account %s: %w", r.account.label(), err))
+		return r.widespread(fmt.Errorf("the credential of account %s: %w", r.account.label(), err))
 	}
 	rotator, err := a.rotator(r.account, evidence.evidence(), func(text string) {
 		progress.say(fmt.Sprintf("token %d: %s", r.request.TokenID, text))
 	})
 	if err != nil {
-		return r.failed(err)
+		return r.widespread(err)
 	}
 	survey := r.account.survey
 	if r.account.survey = nil; survey == nil {
 		surveyed, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
 		defer cancel()
 		if survey, err = rotator.Survey(surveyed); err != nil {
-			return r.failed(err)
+			return r.widespread(err)
 		}
 	}
 	result := rotator.Rotate(ctx, survey, r.request, options)
-	if len(result.Steps) == 0 { // nothing was changed, so the next one may begin with it
+	if len(result.Steps) == 0 || options.DryRun { // nothing was changed, so the next one may begin with it
 		r.account.survey = survey
 	}
 	return result

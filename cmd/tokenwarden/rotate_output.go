@@ -19,37 +19,62 @@ import (
 // rotationsVersion is the version of the JSON form of the results.
 const rotationsVersion = 1
 
-func (a *app) writeRotations(o rotateOptions, results []rotate.Result, failures []error) error {
-	errs := []string{}
-	for _, err := range failures {
-		errs = append(errs, err.Error())
+// writeRotations writes the results; many is what there is besides in bulk.
+func (a *app) writeRotations(o rotateOptions, results []rotate.Result, failures []error, many *bulk) error {
+	if o.format != "json" {
+		_, err := io.WriteString(a.env.stdout, printable(rotationsText(results, failures, many, a.ending(o.to))))
+		return err
 	}
-	if o.format == "json" {
-		for i := range results {
-			if p := results[i].Plan; p != nil && p.Permissions == nil {
-				p.Permissions = []string{}
-			}
+	for i := range results {
+		if p := results[i].Plan; p != nil && p.Permissions == nil {
+			p.Permissions = []string{}
 		}
-		encoder := json.NewEncoder(a.env.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(struct {
-			SchemaVersion int             `json:"schema_version"`
-			Rotations     []rotate.Result `json:"rotations"`
-			Errors        []string        `json:"errors"` // accounts and destinations that could not be read
-		}{rotationsVersion, results, errs})
 	}
+	document := struct {
+		SchemaVersion int             `json:"schema_version"`
+		Rotations     []rotate.Result `json:"rotations"`
+		Errors        []string        `json:"errors"` // accounts and destinations that could not be read
+		LookAt        []string        `json:"look_at,omitempty"`
+		*bulkFields
+	}{SchemaVersion: rotationsVersion, Rotations: results, Errors: textsOf(failures)}
+	if o.compromised {
+		document.LookAt = lookAt()
+	}
+	if many != nil {
+		document.bulkFields = many.fields()
+	}
+	encoder := json.NewEncoder(a.env.stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(document)
+}
+
+// rotationsText is the results for a person.
+func rotationsText(results []rotate.Result, failures []error, many *bulk, ending string) string {
 	var b strings.Builder
+	each := ending
+	if many != nil {
+		each = "" // said once, at the end
+	}
 	for _, r := range results {
-		writeRotation(&b, r, a.ending(o.to))
+		if many != nil && r.Plan != nil {
+			writeReach(&b, r)
+			continue
+		}
+		writeRotation(&b, r, each)
 	}
-	for _, e := range errs {
-		fmt.Fprintf(&b, "could not be read: %s\n", e)
+	for _, err := range failures {
+		fmt.Fprintf(&b, "could not be read: %s\n", err)
 	}
-	if b.Len() == 0 {
+	if many != nil {
+		writeLeftOut(&b, many)
+	}
+	switch {
+	case b.Len() == 0:
 		b.WriteString("nothing is to be done\n")
+	case many != nil:
+		writeSummary(&b, many, ending)
 	}
-	_, err := io.WriteString(a.env.stdout, printable(b.String()))
-	return err
+	return b.String()
 }
 
 // ending is the command that ends the rotations that wait: it needs to know the
@@ -63,11 +88,17 @@ func (a *app) ending(to []secrets.Ref) string {
 		words = append(words, "--to", ref.String())
 	}
 	for i, word := range words {
-		if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("0123456789-_./:", r) }) {
-			words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
+		words[i] = shellWord(word)
 	}
 	return strings.Join(words, " ") + " --yes"
+}
+
+// shellWord quotes a word for a POSIX shell, unless it needs none.
+func shellWord(word string) string {
+	if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("0123456789-_./:", r) }) {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }
 
 // writeRotation tells a person of one rotation: what happened, until when the
@@ -78,11 +109,7 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 		fmt.Fprintf(w, " → %d", r.NewTokenID)
 	}
 	fmt.Fprintf(w, ": %s\n", r.Status)
-	line := func(key, text string) {
-		if text != "" {
-			fmt.Fprintf(w, "  %-13s %s\n", key, text)
-		}
-	}
+	line := liner(w)
 	if r.Plan != nil {
 		writePlan(line, r.Plan)
 	} else {
@@ -98,6 +125,7 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 		}
 	}
 	line("steps", strings.Join(done, ", "))
+	writeCompromised(line, r)
 	line("why", r.Error)
 	line("so far", r.Message)
 	if r.Status == rotate.Pending {
@@ -108,19 +136,35 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 	}
 }
 
+// liner writes the lines below a rotation's first one.
+func liner(w io.Writer) func(key, text string) {
+	return func(key, text string) {
+		if text != "" {
+			fmt.Fprintf(w, "  %-13s %s\n", key, text)
+		}
+	}
+}
+
 func writePlan(line func(key, text string), p *rotate.Plan) {
+	writeWhat(line, p)
+	line("overlap", p.Overlap)
+	line("quiet", p.Quiet)
+	line("first", p.NextStep)
+}
+
+// writeWhat tells what a token can reach, and who reads it where.
+func writeWhat(line func(key, text string), p *rotate.Plan) {
 	for _, d := range p.Destinations {
 		line("destination", d)
 	}
 	for _, permission := range p.Permissions {
 		line("permission", permission)
 	}
+	used := "never, or it is not shown"
 	if p.LastUsed != nil {
-		line("last used", p.LastUsed.Format(time.RFC3339))
+		used = p.LastUsed.Format(time.RFC3339)
 	}
-	line("overlap", p.Overlap)
-	line("quiet", p.Quiet)
-	line("first", p.NextStep)
+	line("last used", used)
 }
 
 // confirm shows a person what would be done and asks. Where nothing would be,
@@ -131,14 +175,16 @@ func (a *app) confirm(ctx context.Context, rotations []*rotation, options rotate
 	if !slices.ContainsFunc(results, func(r rotate.Result) bool { return r.Status == rotate.Planned }) {
 		return results, false, nil
 	}
-	var plans strings.Builder
-	for _, r := range results {
-		writeRotation(&plans, r, "")
-	}
-	_, _ = io.WriteString(a.env.stderr, printable(plans.String()))
 	for _, r := range rotations {
 		r.account.survey = nil // people think for a while, and what was read gets old
 	}
+	err = a.ask(ctx, rotationsText(results, nil, nil, ""))
+	return nil, err == nil, err
+}
+
+// ask shows a person a plan; without a yes there is an error.
+func (a *app) ask(ctx context.Context, plan string) error {
+	_, _ = io.WriteString(a.env.stderr, printable(plan))
 	_, _ = fmt.Fprint(a.env.stderr, "Type yes to do this: ")
 	answer := make(chan string, 1)
 	go func() {
@@ -147,13 +193,21 @@ func (a *app) confirm(ctx context.Context, rotations []*rotation, options rotate
 	}()
 	select {
 	case <-ctx.Done():
-		return nil, false, context.Cause(ctx)
+		return context.Cause(ctx)
 	case text := <-answer:
 		if text == "yes" {
-			return nil, true, nil
+			return nil
 		}
 	}
-	return nil, false, &exit{code: exitFound, err: errNotAgreed}
+	return &exit{code: exitFound, err: errNotAgreed}
 }
 
 var errNotAgreed = fmt.Errorf("not agreed: nothing was changed")
+
+func textsOf(errs []error) []string {
+	all := []string{}
+	for _, err := range errs {
+		all = append(all, err.Error())
+	}
+	return all
+}

@@ -37,6 +37,13 @@ func (r *rotation) failed(err error) rotate.Result {
 	return result
 }
 
+// widespread is failed by something that the next rotation would meet as well.
+func (r *rotation) widespread(err error) rotate.Result {
+	result := r.failed(err)
+	result.Widespread = true
+	return result
+}
+
 // refuse decides that the rotation is not for a program.
 func (r *rotation) refuse(format string, args ...any) *rotation {
 	result := r.result(rotate.Refused)
@@ -52,6 +59,13 @@ func (c *account) surveyed() population {
 		p.tokens = append(p.tokens, t)
 	}
 	return p
+}
+
+func surveyedAll(all []*account) (populations []population) {
+	for _, c := range all {
+		populations = append(populations, c.surveyed())
+	}
+	return populations
 }
 
 // surveys reads the tokens of all accounts: also those that were not asked for,
@@ -77,11 +91,20 @@ func (a *app) surveys(ctx context.Context, cfg config.Config) (all []*account, f
 		case codeOf(err) == exitMisused:
 			return nil, nil, err
 		default:
-			failures = append(failures, err)
+			failures = append(failures, &unreadAccountError{c.Name, err})
 		}
 	}
 	return all, failures, nil
 }
+
+// unreadAccountError is why the tokens of an account could not be listed.
+type unreadAccountError struct {
+	name string
+	err  error
+}
+
+func (u *unreadAccountError) Error() string { return u.err.Error() }
+func (u *unreadAccountError) Unwrap() error { return u.err }
 
 // unread is the outcome for the token that was asked for, when the only account
 // that it can be in was not read; nil when there are several.
@@ -117,11 +140,7 @@ func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([
 	if err != nil {
 		return nil, nil, err
 	}
-	var populations []population
-	for _, c := range all {
-		populations = append(populations, c.surveyed())
-	}
-	assignments, err := a.plan(ctx, cfg, populations)
+	assignments, err := a.plan(ctx, cfg, surveyedAll(all))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
@@ -36,6 +37,9 @@ func hurriedMain() {
 	env.sleep = func(ctx context.Context, d time.Duration) error {
 		return sleep(ctx, min(d, max(d/100, 5*time.Millisecond)))
 	}
+	if path := os.Getenv(clockVariable); path != "" {
+		env.now = func() time.Time { return clock(path) }
+	}
 	code := run(ctx, os.Args, env)
 	stop()
 	os.Exit(int(code))
@@ -53,12 +57,15 @@ func TestScripts(t *testing.T) {
 			env.Values[scriptKey{}] = s
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("USER", "tester")
+			env.Setenv(clockVariable, filepath.Join(env.WorkDir, "home", "clock"))
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": cmdSim, "exits": cmdExits, "fault": cmdFault, "token": cmdToken, "holds": cmdHolds,
 			"marker": cmdMarker, "human": cmdHuman, "requests": cmdRequests, "envsubst": cmdEnvsubst, "vault": cmdVault, "hang": cmdHang, "day": cmdDay,
 			"vaulttoken": cmdVaultToken, "aws": cmdAWS, "awspolicy": cmdAWSPolicy, "awsdelete": cmdAWSDelete,
+			"slack": cmdSlack, "told": cmdTold, "pings": cmdPings, "night": cmdNight, "serve": cmdServe, "api": cmdAPI, "metric": cmdMetric,
+			"documented": cmdDocumented, "hold": cmdHold, "terminate": cmdTerminate, "release": cmdRelease,
 		},
 	})
 }
@@ -71,6 +78,10 @@ type script struct {
 	sim     *dbtcloudtest.Sim
 	aws     *awstest.Server
 	markers []string // secrets of this script besides the simulator's
+
+	listeners *listeners
+	held      *flock.Flock
+	elsewhere []string // secrets that go to those whose they are, and nowhere else
 }
 
 func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
@@ -91,7 +102,8 @@ func cmdSim(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		ts.Check(os.Remove(f.Name())) // it may hold values, and no file may
 	}
-	s.sim = dbtcloudtest.New(dbtcloudtest.Options{})
+	path := ts.Getenv(clockVariable)
+	s.sim = dbtcloudtest.New(dbtcloudtest.Options{Now: func() time.Time { return clock(path) }})
 	ts.Check(s.sim.Load(seed))
 	server := httptest.NewServer(s.sim)
 	ts.Defer(server.Close)
@@ -127,7 +139,7 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 func (s *script) check(ts *testscript.TestScript, command []string) {
 	job := len(command) > 2 && command[1] == "secret" && command[2] == "get"
 	for _, name := range []string{"stdout", "stderr"} {
-		if s.leaked([]byte(ts.ReadFile(name))) && !(job && name == "stdout") {
+		if s.written([]byte(ts.ReadFile(name))) && !(job && name == "stdout") {
 			ts.Fatalf("%s holds a secret", name)
 		}
 	}
@@ -140,7 +152,7 @@ func (s *script) checkFiles(ts *testscript.TestScript) {
 			return err
 		}
 		b, err := os.ReadFile(path)
-		if s.leaked(b) {
+		if s.written(b) {
 			ts.Logf("%s holds a secret", path)
 			return errors.New("a secret in a file")
 		}
@@ -149,6 +161,12 @@ func (s *script) checkFiles(ts *testscript.TestScript) {
 	ts.Check(err)
 }
 
+// written finds secrets where none at all may be.
+func (s *script) written(b []byte) bool {
+	return s.leaked(b) || slices.ContainsFunc(s.elsewhere, func(secret string) bool { return bytes.Contains(b, []byte(secret)) })
+}
+
+// leaked finds secrets of dbt Cloud and of the stores.
 func (s *script) leaked(b []byte) bool {
 	secrets := slices.Clone(s.markers)
 	if s.sim != nil {
@@ -228,8 +246,8 @@ func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdHuman does what people do meanwhile: delete or rename a token, use its
-// value, or put it into a variable.
+// cmdHuman does what people do meanwhile: delete or rename a token, put its
+// value into a variable, or store it, or anything else, somewhere.
 func cmdHuman(ts *testscript.TestScript, _ bool, args []string) {
 	sim := scriptOf(ts).sim
 	id, err := strconv.ParseInt(args[1], 10, 64)
@@ -245,6 +263,10 @@ func cmdHuman(ts *testscript.TestScript, _ bool, args []string) {
 				sim.Rename(t.ID, args[2])
 			}
 		}
+	case "stores":
+		ts.Setenv("STORED", sim.ValueOf(id))
+		ts.Check(ts.Exec("sh", "-c", `printf %s "$STORED" | tokenwarden secret put "$0"`, args[2]))
+		ts.Setenv("STORED", "")
 	case "knows":
 		ts.Setenv(args[2], sim.ValueOf(id))
 	default:
@@ -252,18 +274,25 @@ func cmdHuman(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cmdRequests looks at how many requests were sent that could change something.
+// cmdRequests looks at how many requests were sent, how many that could change
+// something, or how many that were made with another token than the admin's.
 func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
-	changing := 0
-	for _, r := range scriptOf(ts).sim.Requests() {
+	sim := scriptOf(ts).sim
+	admin, _ := sim.TokenByValue(sim.AdminToken())
+	counts := map[string]int{"changing": 0, "all": 0, "stored": 0}
+	for _, r := range sim.Requests() {
+		counts["all"]++
+		if r.TokenID != admin {
+			counts["stored"]++
+		}
 		if r.Method != http.MethodGet {
-			changing++
+			counts["changing"]++
 		}
 	}
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	if args[0] != "changing" || changing != want {
-		ts.Fatalf("%d changing requests, expected %d", changing, want)
+	if got, known := counts[args[0]]; !known || got != want {
+		ts.Fatalf("%d %s requests, expected %d", got, args[0], want)
 	}
 }
 

@@ -12,6 +12,8 @@ func (o *rotateOptions) checkUndo() error {
 		return nil
 	case o.tokenID == 0 && o.name == "":
 		return misuse("--undo is for one token at a time: name it with --token-id or --name")
+	case o.compromised:
+		return misuse("--undo keeps the token that --compromised says must go")
 	case o.adopt:
 		return misuse("--undo brings back what the labels call the token's value, so there is nothing to --adopt")
 	}

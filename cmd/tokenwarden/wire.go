@@ -21,7 +21,7 @@ import (
 	"github.com/tokenwarden/tokenwarden/secrets/vaultkv"
 )
 
-// This file is the only one that builds clients and stores.
+// This file and wire_notify.go are the only ones that build clients and stores.
 
 // openers tell how the store of each scheme is opened. A new store is one line.
 func (a *app) openers() map[string]func() (secrets.Store, error) {
@@ -221,16 +221,8 @@ func (a *app) connectAll(ctx context.Context, cfg config.Config, wanted func(nam
 	var group errgroup.Group
 	group.SetLimit(audit.DefaultParallel)
 	for _, c := range all {
-		perMinute := c.RequestsPerMinute
-		if a.common.perMinute != 0 {
-			perMinute = a.common.perMinute
-		}
 		var err error
-		c.service, err = dbtcloud.New(dbtcloud.Config{
-			Host: c.Host, AccountID: c.ID, PerMinute: perMinute, Transport: a.env.transport,
-			UserAgent: userAgent(), Log: a.log.With("account", c.Name), Now: a.env.now, Sleep: a.env.sleep,
-		})
-		if err != nil {
+		if c.service, err = a.service(c.Account); err != nil {
 			return nil, misuse("account %s: %w", c.label(), err)
 		}
 		group.Go(func() error {
@@ -242,6 +234,25 @@ func (a *app) connectAll(ctx context.Context, cfg config.Config, wanted func(nam
 		})
 	}
 	return all, group.Wait()
+}
+
+// service is one account's service, the same for all that a run does.
+func (a *app) service(c config.Account) (*dbtcloud.Service, error) {
+	if s, found := a.services[c.Name]; found {
+		return s, nil
+	}
+	perMinute := c.RequestsPerMinute
+	if a.common.perMinute != 0 {
+		perMinute = a.common.perMinute
+	}
+	s, err := dbtcloud.New(dbtcloud.Config{
+		Host: c.Host, AccountID: c.ID, PerMinute: perMinute, Transport: a.env.transport,
+		UserAgent: userAgent(), Log: a.log.With("account", c.Name), Now: a.env.now, Sleep: a.env.sleep, Rand: a.env.jitter,
+	})
+	if err == nil {
+		a.services[c.Name] = s
+	}
+	return s, err
 }
 
 // rotator is what rotates the account's tokens.

@@ -23,6 +23,7 @@ type Config struct {
 	Notify   Notify
 	State    secrets.Ref // alert state: a plain file (file://) or a writable reference; zero: none
 	Textfile string      // metrics.textfile: the *.prom file for node_exporter; empty: none
+	Lock     string      // the file that keeps two nightly runs apart, absolute; empty: the default
 }
 
 // Account is one dbt account.

@@ -97,6 +97,7 @@ func TestLoadFullExample(t *testing.T) {
 		{"owners", c.Notify.Owners, []Owner{{"Airflow *", "U0123456789"}, {"*", "C0123456789"}}},
 		{"heartbeat", c.Notify.Heartbeat, mustRef(t, "env://HEARTBEAT_URL")},
 		{"state", c.State, mustRef(t, "file:///var/lib/tokenwarden/state.json")},
+		{"lock", c.Lock, "/var/lib/tokenwarden/nightly.lock"},
 		{"metrics", c.Textfile, "/var/lib/node_exporter/textfile/tokenwarden.prom"},
 	} {
 		if !reflect.DeepEqual(x.got, x.want) {

@@ -52,6 +52,9 @@ func (c Config) Plan(dir string, active map[string][]ActiveToken) ([]Assignment,
 	taken := places[Assignment]{}
 	for _, s := range all {
 		for _, ref := range s.Destinations {
+			if c.State.Writable() && ref.Place() == c.State.Absolute(dir).Place() {
+				found.add(s.line(), "", "%s has the destination %s, where the alert state is kept", s.title(), ref.Place())
+			}
 			other, twice := taken.claim(ref, s)
 			switch {
 			case twice && other.title() == s.title():

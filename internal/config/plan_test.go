@@ -42,6 +42,17 @@ func describe(all []Assignment) string {
 	return strings.Join(lines, "\n")
 }
 
+// The alert state is written to every night: no token may be kept there.
+func TestPlanKeepsAwayFromTheState(t *testing.T) {
+	c := mustLoad(t, planned+"state: age://prod/store.age#x\n")
+	c.Accounts[0].Store = "age:///work/{account}/store.age#{name}"
+	_, err := c.Plan("/work", map[string][]ActiveToken{"prod": {{ID: 9, Name: "x"}}})
+	const want = `t.yaml:2: token 9 "x" of account "prod" has the destination age:///work/prod/store.age#x, where the alert state is kept`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestPlan(t *testing.T) {
 	c := mustLoad(t, planned)
 	got, err := c.Plan("/work", map[string][]ActiveToken{

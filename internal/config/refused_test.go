@@ -116,6 +116,10 @@ var refused = []struct{ name, text, want string }{
 	{"both ways", account + "notify:\n  slack: {token: env://T, channel: C01, webhook: env://W}\n", "t.yaml:6: notify.slack: needs either token and channel, or webhook"},
 	{"owner", account + "notify:\n  owners: {\"Airflow *\": '@anna'}\n", "t.yaml:6: notify.owners.[…]: expected the ID of a Slack user or channel, such as U0123456789"},
 	{"state", account + "state: env://STATE\n", "t.yaml:5: state: env:// can only be read: state is file:///path or a writable reference"},
+	{"state where a token is kept", account + "    tokens: [{name: a, destinations: [vault://s/a]}]\nstate: vault://s/a#token\n", "t.yaml:6: state: token \"a\" of account \"prod\" is kept in the same place (line 5): the alert state needs one of its own"},
+	{"state where a credential is read", account + "notify: {slack: {webhook: vault://s/hook}}\nstate: vault://s/hook\n", "t.yaml:6: state: a credential is read from the same place: the alert state needs one of its own"},
+	{"lock", account + "lock: nightly.lock\n", "t.yaml:5: lock: must be an absolute path: a run in another folder has to find the same lock"},
+	{"lock of a wrong type", account + "lock: {file: /a}\n", "t.yaml:5: lock: expected text, found key: value pairs"},
 	{"metrics", account + "metrics: {textfile: /tmp/metrics.txt}\n", "t.yaml:5: metrics.textfile: must end in .prom: the textfile collector of node_exporter reads no other file"},
 }
 

@@ -49,6 +49,7 @@ type Service struct {
 	base      *url.URL // scheme and host
 	account   int64
 	transport http.RoundTripper
+	perMinute int
 	rate      rate.Limit
 	burst     int
 	giveUp    time.Duration
@@ -84,6 +85,7 @@ func New(cfg Config) (*Service, error) {
 		base:      base,
 		account:   cfg.AccountID,
 		transport: cfg.Transport,
+		perMinute: perMinute,
 		rate:      rate.Every(time.Minute / time.Duration(perMinute)),
 		burst:     orDefault(cfg.Burst, min(perMinute, defaultPerMinute)),
 		giveUp:    orDefault(cfg.GiveUp, 30*time.Second),
@@ -154,6 +156,7 @@ type Client struct {
 	service *Service
 	token   secrets.Value
 	bucket  *bucket
+	observe func(Reply) // nil: nobody observes
 }
 
 // As returns a client with the given credential. Clients with the same value
@@ -164,7 +167,7 @@ func (s *Service) As(token secrets.Value) *Client {
 	defer s.mu.Unlock()
 	b, found := s.buckets[key]
 	if !found {
-		b = &bucket{limiter: rate.NewLimiter(s.rate, s.burst)}
+		b = &bucket{limiter: rate.NewLimiter(s.rate, s.burst), perMinute: s.perMinute}
 		s.buckets[key] = b
 	}
 	return &Client{service: s, token: token, bucket: b}

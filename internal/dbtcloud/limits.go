@@ -25,10 +25,63 @@ const (
 // bucket limits the requests of one credential, and keeps all of them back
 // while the service wants none.
 type bucket struct {
-	limiter *rate.Limiter
+	limiter   *rate.Limiter
+	perMinute int
 
 	mu    sync.Mutex
-	until time.Time // end of the cooldown
+	sent  []time.Time // when each of the last requests leaves, perMinute of them at the most
+	next  int         // the oldest of them, once they are that many
+	until time.Time   // end of the cooldown
+}
+
+// place is a request's place among those of a minute.
+type place struct {
+	bucket *bucket
+	index  int
+	at     time.Time // when it may leave
+	before time.Time // whose place it takes, a minute later at the earliest; zero: nobody's
+}
+
+// inMinute says when a request may leave, ready or later, so that no minute,
+// wherever it begins, has more than the limit: the limiter alone, which is full
+// at the start, would let twice as many out in the first one.
+func (b *bucket) inMinute(ready time.Time) place {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.sent) < b.perMinute {
+		b.sent = append(b.sent, ready)
+		return place{bucket: b, index: len(b.sent) - 1, at: ready}
+	}
+	p := place{bucket: b, index: b.next, at: ready, before: b.sent[b.next]}
+	if free := p.before.Add(time.Minute); free.After(ready) {
+		p.at = free
+	}
+	b.sent[p.index], b.next = p.at, (p.index+1)%len(b.sent)
+	return p
+}
+
+// leaves notes when the request really goes, after a cooldown say.
+func (p place) leaves(at time.Time) {
+	p.bucket.mu.Lock()
+	defer p.bucket.mu.Unlock()
+	if at.After(p.bucket.sent[p.index]) {
+		p.bucket.sent[p.index] = at
+	}
+}
+
+// giveBack is for a request that is not sent. Where another one stands behind
+// it already, the place stays empty.
+func (p place) giveBack() {
+	b := p.bucket
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.next != (p.index+1)%len(b.sent) || b.sent[p.index] != p.at:
+	case p.before.IsZero():
+		b.sent = b.sent[:p.index]
+	default:
+		b.sent[p.index], b.next = p.before, p.index
+	}
 }
 
 // cool keeps requests back until t, or longer if an earlier reply said so.
@@ -52,8 +105,9 @@ func (c *Client) wait(ctx context.Context, r request) *Error {
 	s := c.service
 	now := s.now()
 	reservation := c.bucket.limiter.ReserveN(now, 1)
-	ready, waited := now.Add(reservation.DelayFrom(now)), now
-	giveBack := func() { reservation.CancelAt(s.now()) }
+	place := c.bucket.inMinute(now.Add(reservation.DelayFrom(now)))
+	ready, waited := place.at, now
+	giveBack := func() { reservation.CancelAt(s.now()); place.giveBack() }
 	for {
 		if err := ctx.Err(); err != nil {
 			giveBack()
@@ -65,6 +119,8 @@ func (c *Client) wait(ctx context.Context, r request) *Error {
 		delay := ready.Sub(s.now())
 		// What was slept through is over, even if the clock has not moved on.
 		if delay <= 0 || !ready.After(waited) {
+			place.leaves(ready)
+			place.leaves(s.now())
 			return nil
 		}
 		if outlasts(ctx, delay) {

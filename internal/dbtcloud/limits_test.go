@@ -47,6 +47,36 @@ func TestBucket(t *testing.T) {
 	}
 }
 
+// Wherever a minute begins, it has no more requests than the limit: also the
+// first one, when the bucket is full, and those around a cooldown.
+func TestNoMinuteHasMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent []time.Time
+		transport := &fake{answer: func(n int, _ *http.Request) (*http.Response, error) {
+			sent = append(sent, time.Now())
+			if n == 130 {
+				return response(429, `{}`, "Retry-After", "90"), nil
+			}
+			return response(200, noAccounts), nil
+		}}
+		c := newTestClient(t, transport)
+		for i := range 500 {
+			if _, err := c.Accounts(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(i%7) * 50 * time.Millisecond)
+		}
+		for i := 100; i < len(sent); i++ {
+			if within := sent[i].Sub(sent[i-100]); within < time.Minute {
+				t.Fatalf("requests %d to %d were sent within %s", i-99, i+1, within)
+			}
+		}
+		if took := sent[len(sent)-1].Sub(sent[0]); took > 7*time.Minute {
+			t.Errorf("500 requests took %s", took)
+		}
+	})
+}
+
 func TestBucketGivesUpAtOnceWithoutTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := answers(response(200, noAccounts))

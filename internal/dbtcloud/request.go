@@ -134,6 +134,7 @@ func (c *Client) exchange(ctx context.Context, r request, target *url.URL, timeo
 	s.log.LogAttrs(ctx, slog.LevelDebug, "request", r.attr(), slog.Int("status", resp.StatusCode),
 		slog.Duration("took", s.now().Sub(start)), slog.Int("bytes", len(content)))
 	date, _ := http.ParseTime(resp.Header.Get("Date")) // the zero time is what is promised without one
+	c.tell(r.method, resp, len(content), date)
 	rep := reply{status: resp.StatusCode, date: date}
 	halfBody := errors.Is(readErr, io.ErrUnexpectedEOF)
 	if readErr != nil && !halfBody && !(r.statusOnly && rep.succeeded()) {

@@ -40,6 +40,7 @@ type Watch struct {
 	blind   bool                         // what the runs read from the stores is not to be seen
 	want    []string                     // the old token's permissions
 	others  map[int64]dbtcloudtest.Token // what was there before, the old token excepted
+	kin     map[int64]bool               // among many: the tokens of this family, old ones included; nil: all that are not others
 
 	// mu is the innermost lock: neither the simulator nor the store is called
 	// with it held.
@@ -89,6 +90,12 @@ func New(sim *dbtcloudtest.Sim, memory *secretstest.Memory, old int64, refs ...s
 // that now hold what is given. Whoever keeps the store calls Changed. What the
 // processes read from it is not to be seen.
 func Outside(sim *dbtcloudtest.Sim, old int64, holds map[secrets.Ref]secrets.Content) *Watch {
+	w := outside(sim, old, holds)
+	sim.Observe(w.observe)
+	return w
+}
+
+func outside(sim *dbtcloudtest.Sim, old int64, holds map[secrets.Ref]secrets.Content) *Watch {
 	w := &Watch{sim: sim, account: sim.AccountID(), old: old, blind: true, others: map[int64]dbtcloudtest.Token{}, stored: map[string]bool{}, oldLives: true, run: newEvidence()}
 	for _, t := range sim.Tokens() {
 		if t.ID == old {
@@ -101,7 +108,6 @@ func Outside(sim *dbtcloudtest.Sim, old int64, holds map[secrets.Ref]secrets.Con
 		w.places = append(w.places, place{ref: ref, value: content.Value, labels: content.Labels})
 	}
 	slices.SortFunc(w.places, func(a, b place) int { return strings.Compare(a.ref.Place(), b.ref.Place()) })
-	sim.Observe(w.observe)
 	return w
 }
 
@@ -169,6 +175,9 @@ type world interface {
 
 // family reports whether a token is the old one or was created during the watch.
 func (w *Watch) family(id int64) bool {
+	if w.kin != nil {
+		return w.kin[id]
+	}
 	_, other := w.others[id]
 	return id != 0 && !other
 }

@@ -78,8 +78,10 @@ func (c *clerk) ask(method, path, body string) {
 
 func (c *clerk) token(id int64) string { return fmt.Sprintf("service-tokens/%d/", id) }
 
-func (c *clerk) create(grants string) {
-	c.ask("POST", "service-tokens/", `{"name": "Airflow [replaces 777 abcd]", "permission_grants": [`+grants+`]}`)
+func (c *clerk) create(grants string) { c.createAs("Airflow [replaces 777 abcd]", grants) }
+
+func (c *clerk) createAs(name, grants string) {
+	c.ask("POST", "service-tokens/", fmt.Sprintf(`{"name": %q, "permission_grants": [%s]}`, name, grants))
 	for _, t := range c.sim.Tokens() {
 		c.made = max(c.made, t.ID)
 	}

@@ -1,6 +1,7 @@
 package dbtcloudtest
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -73,6 +74,17 @@ func (c *credential) alive(now time.Time, o *Options) bool {
 	return c.user.active()
 }
 
+// stranger reports whether the credential is a token with nothing but permission
+// sets that this API does not let in.
+func (c *credential) stranger(o *Options) bool {
+	if c.token == nil || len(o.StrangersToAdminAPI) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(c.token.rows, func(r row) bool {
+		return r.State == active && !slices.Contains(o.StrangersToAdminAPI, r.PermissionSet)
+	})
+}
+
 // usage is what a request with the credential moves.
 func (c *credential) usage() *usage {
 	switch {
@@ -96,7 +108,7 @@ func valueOf(header string) string {
 
 // gate decides whether c may go on to its handler; the reply says why not.
 func (s *Sim) gate(c *call) (refusal reply, refused bool) {
-	if c.cred == nil || !c.cred.alive(c.now, &s.opts) {
+	if c.cred == nil || !c.cred.alive(c.now, &s.opts) || c.cred.stranger(&s.opts) {
 		return unauthorized("Invalid token."), true // recorded
 	}
 	if c.cred.account != nil && c.cred.account.unpaid {

@@ -3,6 +3,7 @@ package dbtcloudtest
 import (
 	"encoding/json"
 	"io"
+	"net/http"
 	"time"
 )
 
@@ -33,16 +34,29 @@ type Options struct {
 	DefaultCategories json.RawMessage
 	// RejectUnknownProjects: 400 for a grant on a project that is not active.
 	RejectUnknownProjects bool
+	// RefuseSets: 400 for a grant of one of these permission sets, as a plan may.
+	RefuseSets []string
+	// StrangersToAdminAPI are permission sets that do not let a token into this
+	// API at all: 401 for one that has no other.
+	StrangersToAdminAPI []string
 
-	ItemsWithoutGrants        bool // token items carry no permission_grants (spec: optional)
-	ItemsWithoutLastUsed      bool // token items carry no last_used (spec: optional)
-	ItemsWithoutSemanticLayer bool // token items carry no semantic_layer_credentials (spec: optional)
-	SemanticLayerIDsOnly      bool // their entries do not say the project
+	ItemsWithoutGrants        bool     // token items carry no permission_grants (spec: optional)
+	ItemsWithoutLastUsed      bool     // token items carry no last_used (spec: optional)
+	ItemsWithoutSemanticLayer bool     // token items carry no semantic_layer_credentials (spec: optional)
+	ItemsWithMore             []string // further fields of token items, each null (recorded: expires_at, user …)
+	SemanticLayerIDsOnly      bool     // their entries do not say the project
 
 	DeleteReplies200 bool // 200 with the object at state 2 instead of 204 (recorded of projects)
 	HideDeleted404   bool // a GET on a deleted token is 404 instead of 200 with state 2
 	UniqueNames      bool // 400 for a name that another active token has
+	NamesStayTaken   bool // with UniqueNames: also for the name of a deleted token
 	MaxNameLength    int  // longer names are cut, in characters; 0: never
+	RefuseLongNames  bool // 400 for longer names instead
+	// ChangeName is what becomes of a name before it is kept; nil: nothing.
+	ChangeName func(string) string
+	// UIDOf is the uid of a new token with that value; nil: the first characters
+	// behind the prefix (recorded, by one example).
+	UIDOf func(value string) string
 
 	// RatePerMinute: requests beyond it get 429; 0: no limit. It counts per
 	// account (docs: 5,000), with RatePerCredential per credential.
@@ -54,7 +68,9 @@ type Options struct {
 	RetryAfter time.Duration // the header on such a 429, in whole seconds; 0: no header
 
 	NoDateHeader bool          // replies carry no Date
+	LimitHeaders http.Header   // further headers of every reply
 	StaleLists   time.Duration // the list of tokens shows names and states of that long ago
+	StaleItems   time.Duration // and a single token's item those of that long ago
 	PageCap      int           // most items per page, and the default; 0: 100 (spec)
 
 	TokensTakeEffectAfter  time.Duration // a new value gets 401 for that long

@@ -62,6 +62,8 @@ func (c *call) acceptable(g grantRequest) (refusal reply, ok bool) {
 	switch _, err := categories(g.Categories); {
 	case g.PermissionSet == "":
 		return invalid("permission_set", "This field is required."), false
+	case slices.Contains(c.sim.opts.RefuseSets, g.PermissionSet):
+		return invalid("permission_set", "It is not available on this plan."), false
 	case err != nil:
 		return invalid("writable_environment_categories", err.Error()), false
 	case g.AccountID != nil && *g.AccountID != c.account.id:

@@ -2,6 +2,7 @@ package dbtcloudtest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -87,6 +88,7 @@ type encoded struct {
 
 func (s *Sim) encode(r reply) encoded {
 	e := encoded{status: r.status, header: http.Header{}}
+	maps.Copy(e.header, s.opts.LimitHeaders)
 	if !s.opts.NoDateHeader {
 		e.header.Set("Date", s.now().Format(http.TimeFormat))
 	}
@@ -119,6 +121,15 @@ func (s *Sim) encode(r reply) encoded {
 
 // without takes fields out of an item, for services that leave them out.
 func without(item any, fields []string) any {
+	return edited(item, fields, func(m map[string]json.RawMessage, field string) { delete(m, field) })
+}
+
+// with adds fields to an item, for services that have more of them.
+func with(item any, fields []string) any {
+	return edited(item, fields, func(m map[string]json.RawMessage, field string) { m[field] = json.RawMessage("null") })
+}
+
+func edited(item any, fields []string, edit func(map[string]json.RawMessage, string)) any {
 	if len(fields) == 0 {
 		return item
 	}
@@ -131,7 +142,7 @@ func without(item any, fields []string) any {
 		return item
 	}
 	for _, f := range fields {
-		delete(m, f)
+		edit(m, f)
 	}
 	return m
 }

@@ -94,8 +94,12 @@ func (c *call) body(t *token, v version) tokenItem {
 	return item
 }
 
-func (c *call) item(t *token) any {
-	return without(c.body(t, t.current()), t.omit)
+func (c *call) item(t *token) any { return c.itemAt(t, t.current()) }
+
+// itemAt is the item of t as it was in version v, with the fields more and less
+// that it is to have.
+func (c *call) itemAt(t *token, v version) any {
+	return with(without(c.body(t, v), t.omit), c.sim.opts.ItemsWithMore)
 }
 
 func (t *token) current() version { return t.versions[len(t.versions)-1] }
@@ -133,7 +137,7 @@ func (c *call) listTokens() reply {
 			all = append(all, listed{t, v})
 		}
 	}
-	return list(c, all, func(l listed) any { return without(c.body(l.t, l.v), l.t.omit) })
+	return list(c, all, func(l listed) any { return c.itemAt(l.t, l.v) })
 }
 
 // target finds the token of the path, deleted ones included.
@@ -147,10 +151,14 @@ func (c *call) target() *token {
 // getToken answers 200 with state 2 for a deleted token (provider).
 func (c *call) getToken() reply {
 	t := c.target()
-	if t == nil || t.state != active && c.sim.opts.HideDeleted404 {
+	if t == nil {
 		return notFound()
 	}
-	return success(http.StatusOK, c.item(t))
+	v, ok := t.asOf(c.now, c.sim.opts.StaleItems)
+	if !ok || v.state != active && c.sim.opts.HideDeleted404 {
+		return notFound()
+	}
+	return success(http.StatusOK, c.itemAt(t, v))
 }
 
 type tokenRequest struct {
@@ -189,10 +197,14 @@ func (c *call) createToken() reply {
 	if err != nil {
 		return failure(http.StatusInternalServerError, err.Error())
 	}
+	uid := uidOf
+	if o.UIDOf != nil {
+		uid = o.UIDOf
+	}
 	id := c.sim.world.nextID()
 	created := writeDate(c.now, id)
 	t := &token{
-		id: id, account: c.account, uid: uidOf(value), value: value, name: name, state: active,
+		id: id, account: c.account, uid: uid(value), value: value, name: name, state: active,
 		createdAt: created, updatedAt: created, usage: usage{shown: json.RawMessage("null")},
 		metadataOnly: in.MetadataOnly && !o.IgnoreFlagsAtCreate, webhooksOnly: in.WebhooksOnly && !o.IgnoreFlagsAtCreate,
 		validFrom: c.now.Add(o.TokensTakeEffectAfter), versions: []version{{c.now, name, active}},
@@ -254,14 +266,19 @@ func (c *call) nameOf(in *tokenRequest, t *token) (name string, refusal reply, o
 		return "", invalid("name", "This field is required."), false // recorded
 	}
 	name = *in.Name
-	if limit := c.sim.opts.MaxNameLength; limit > 0 {
-		if runes := []rune(name); len(runes) > limit {
-			name = string(runes[:limit])
-		}
+	o := &c.sim.opts
+	if o.ChangeName != nil {
+		name = o.ChangeName(name)
 	}
-	if c.sim.opts.UniqueNames {
+	if runes := []rune(name); o.MaxNameLength > 0 && len(runes) > o.MaxNameLength {
+		if o.RefuseLongNames {
+			return "", invalid("name", "Ensure this field has no more characters."), false
+		}
+		name = string(runes[:o.MaxNameLength])
+	}
+	if o.UniqueNames {
 		for _, other := range c.account.tokens {
-			if other != t && other.state == active && other.name == name {
+			if other != t && (other.state == active || o.NamesStayTaken) && other.name == name {
 				return "", invalid("name", "A service token with this name already exists."), false
 			}
 		}

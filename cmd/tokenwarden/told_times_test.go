@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestTimesOf(t *testing.T) {
+	night := func(t *testing.T, timeout time.Duration) (*toldTimes, context.CancelFunc) {
+		a := newApp(environment{now: time.Now})
+		a.common.timeout = &timeout
+		ctx, signal := context.WithCancel(t.Context())
+		times := a.timesOf(ctx)
+		t.Cleanup(times.stop)
+		return times, signal
+	}
+	left := func(ctx context.Context) time.Duration {
+		end, _ := ctx.Deadline()
+		return time.Until(end)
+	}
+	// The usual: some time is kept for telling.
+	synctest.Test(t, func(t *testing.T) {
+		times, _ := night(t, 15*time.Minute)
+		if got := left(times.work); got != 12*time.Minute {
+			t.Errorf("%s for the work", got)
+		}
+		time.Sleep(5 * time.Minute)
+		ctx, cancel := times.telling()
+		defer cancel()
+		if got := left(ctx); got != 10*time.Minute {
+			t.Errorf("%s for telling", got)
+		}
+	})
+	// A rotation was held back beyond the deadline: it is told all the same.
+	synctest.Test(t, func(t *testing.T) {
+		times, _ := night(t, time.Minute)
+		if got := left(times.work); got != 48*time.Second {
+			t.Errorf("%s for the work", got)
+		}
+		time.Sleep(70 * time.Second)
+		if times.work.Err() == nil {
+			t.Error("the work goes on beyond the deadline")
+		}
+		ctx, cancel := times.telling()
+		defer cancel()
+		if got := left(ctx); got != grace || ctx.Err() != nil {
+			t.Errorf("%s for telling, %v", got, ctx.Err())
+		}
+	})
+	// A signal before or while people are told leaves the grace, and no more.
+	for _, before := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			times, signal := night(t, time.Hour)
+			if before {
+				signal()
+			}
+			ctx, cancel := times.telling()
+			defer cancel()
+			signal()
+			begun := time.Now()
+			<-ctx.Done()
+			if got := time.Since(begun); got != grace {
+				t.Errorf("cut off after %s", got)
+			}
+			last, cancel := times.lastWords()
+			defer cancel()
+			if got := left(last); got != grace || last.Err() != nil {
+				t.Errorf("%s for the last ping, %v", got, last.Err())
+			}
+		})
+	}
+}
