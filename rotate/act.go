@@ -33,6 +33,9 @@ func (u *run) act(ctx context.Context, st step) error {
 		return u.fence(ctx)
 	case drop:
 		return u.drop(ctx, st.token)
+	case look:
+		_, err := u.lookAt(ctx, u.s.replacement(st.token))
+		return err
 	case equalise:
 		return u.equalise(ctx, u.s.replacement(st.token))
 	case store:
@@ -47,6 +50,16 @@ func (u *run) act(ctx context.Context, st step) error {
 		return u.rename(ctx, u.s.replacement(st.token))
 	case sweep:
 		return u.sweep(ctx)
+	case announce:
+		return u.announce(ctx)
+	case recall:
+		return u.recall(ctx)
+	case putBack:
+		return u.putBack(ctx, st.destination)
+	case verify:
+		return u.verify(ctx, st.token)
+	case dismiss:
+		return u.dismiss(ctx, st.token)
 	case stop:
 	}
 	return fmt.Errorf("rotation step %q is not one that can be carried out", st.do)
@@ -92,36 +105,52 @@ const maxLabels = 16
 
 // label merges one entry into those of a destination's object.
 func (u *run) label(ctx context.Context, i int, value secrets.Value, label secrets.Label) error {
-	d := &u.s.destinations[i]
-	fp := value.Fingerprint(u.account)
-	if before, ok := d.content.Labels[fp]; ok && before.TokenID == label.TokenID && before.Replaces == label.Replaces {
+	return u.labelEntry(ctx, i, value.Fingerprint(u.account), label)
+}
+
+func (u *run) labelEntry(ctx context.Context, i int, fp secrets.Fingerprint, label secrets.Label) error {
+	before, ok := u.s.destinations[i].content.Labels[fp]
+	if ok && before.TokenID == label.TokenID && before.Replaces == label.Replaces {
 		label.First = label.First || before.First // two fields of one object share the entry
 	}
+	return u.labelEntries(ctx, i, secrets.Labels{fp: label})
+}
+
+func (u *run) labelEntries(ctx context.Context, i int, set secrets.Labels) error {
+	d := &u.s.destinations[i]
 	var prune []secrets.Fingerprint
 	if len(d.content.Labels) >= maxLabels {
 		prune = u.prunable(d.content)
 	}
-	e := Entry{Step: "label", TokenID: label.TokenID, Ref: d.ref.String()}
-	return u.write(ctx, e, func() error {
-		return d.store.Label(ctx, d.ref, secrets.Labels{fp: label}, prune)
-	})
+	e := Entry{Step: "label", Ref: d.ref.String()}
+	for _, l := range set {
+		e.TokenID = l.TokenID
+	}
+	return u.write(ctx, e, func() error { return d.store.Label(ctx, d.ref, set, prune) })
 }
 
-// prunable names the oldest half of the entries whose token this run knows to
-// be neither the old one nor a replacement, and whose value is not the present.
+// prunable names the notes of undoes that are over, and if those are not enough the
+// oldest half of the entries whose token this run knows to be neither the old one
+// nor a replacement, and whose value is not the present.
 func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
 	if u.leftBehind(c.Labels) {
 		return nil
 	}
-	var dead []secrets.Fingerprint
+	var over, dead []secrets.Fingerprint
 	for fp, l := range c.Labels {
 		current := fp == c.Value.Fingerprint(u.account)
-		if !current && l.TokenID != u.s.old.id && u.s.replacement(l.TokenID) == nil && u.isGone(l.TokenID) {
+		switch {
+		case l.Undoes != 0 && l.Written.IsZero():
+			over = append(over, fp)
+		case !current && l.TokenID != u.s.old.id && u.s.replacement(l.TokenID) == nil && u.isGone(l.TokenID):
 			dead = append(dead, fp)
 		}
 	}
+	if len(c.Labels)-len(over) < maxLabels {
+		return over
+	}
 	slices.SortFunc(dead, func(a, b secrets.Fingerprint) int { return c.Labels[a].Written.Compare(c.Labels[b].Written) })
-	return dead[:len(dead)/2]
+	return append(over, dead[:len(dead)/2]...)
 }
 
 // leftBehind reports whether a replacement of a past rotation still lives: the
@@ -151,7 +180,7 @@ func (u *run) fence(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		u.s.run.arbiterWritten = true
+		u.s.run.arbiterWritten, u.s.run.fenced = true, true
 	}
 	if errors.Is(err, secrets.ErrConflict) {
 		return fmt.Errorf("%w: another run is at work", err)
@@ -169,29 +198,36 @@ func (u *run) afterStore(ctx context.Context, token int64) error {
 	if u.AfterStore == nil {
 		return fmt.Errorf("the after_store command cannot be run here; the old token stays")
 	}
+	leaves := u.s.old.id
+	if u.s.undo.asked {
+		leaves = u.s.undo.leaver
+	}
 	env := map[string]string{
 		"TOKENWARDEN_ACCOUNT_ID":   strconv.FormatInt(u.account, 10),
-		"TOKENWARDEN_OLD_TOKEN_ID": strconv.FormatInt(u.s.old.id, 10),
+		"TOKENWARDEN_OLD_TOKEN_ID": strconv.FormatInt(leaves, 10),
 		"TOKENWARDEN_NEW_TOKEN_ID": strconv.FormatInt(token, 10),
 	}
 	err := u.write(ctx, Entry{Step: "after-store", TokenID: token}, func() error {
 		return u.AfterStore(ctx, u.req.AfterStore, env)
 	})
 	if err != nil {
-		return fmt.Errorf("the after_store command failed, so token %d stays alive: %w", u.s.old.id, err)
+		return fmt.Errorf("the after_store command failed, so token %d stays alive: %w", leaves, err)
 	}
 	u.s.run.commandDone = true
 	for i := range u.s.destinations {
 		d := &u.s.destinations[i]
-		label := d.label
+		fp, label := d.content.Value.Fingerprint(u.account), d.label
+		if u.s.undo.asked {
+			fp, label = u.undoEntry(d)
+		}
 		label.Ready = true
-		if err := u.label(ctx, i, d.content.Value, label); err != nil {
+		if err := u.labelEntry(ctx, i, fp, label); err != nil {
 			return err
 		}
 		// The entry alone changed: take it over instead of reading again.
-		d.label = label
 		d.content.Labels = maps.Clone(d.content.Labels)
-		d.content.Labels[d.content.Value.Fingerprint(u.account)] = label
+		d.content.Labels[fp] = label
 	}
+	u.classify()
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/secrets"
@@ -121,15 +122,24 @@ func (u *run) drop(ctx context.Context, id int64) error {
 	if err := u.delete(ctx, "drop", id, u.controlToken()); err != nil {
 		return err
 	}
-	for _, d := range u.s.destinations {
-		for fp, l := range d.content.Labels {
-			if l.TokenID == id {
-				u.dropLabels(ctx, fp)
-			}
-		}
-	}
+	u.dropLabelsOf(ctx, id)
 	u.forget(id)
 	return nil
+}
+
+// dropLabelsOf removes every entry of a token that is gone, for which the same holds.
+func (u *run) dropLabelsOf(ctx context.Context, id int64) {
+	entries := map[secrets.Fingerprint]bool{}
+	for _, d := range u.s.destinations {
+		for fp, l := range d.content.Labels {
+			entries[fp] = entries[fp] || l.TokenID == id
+		}
+	}
+	for fp, its := range entries {
+		if its {
+			u.dropLabels(ctx, fp)
+		}
+	}
 }
 
 // dropLabels removes the entry of a token that is gone and whose value no
@@ -146,6 +156,13 @@ func (u *run) dropLabels(ctx context.Context, fp secrets.Fingerprint) {
 		}
 		if err := d.store.Label(ctx, d.ref, nil, []secrets.Fingerprint{fp}); err != nil {
 			u.Log.Warn("a label of a removed token stays behind", "ref", d.ref.String(), "error", err)
+			continue
+		}
+		for j := range u.s.destinations {
+			if other := &u.s.destinations[j]; other.ref.Object() == d.ref.Object() {
+				other.content.Labels = maps.Clone(other.content.Labels)
+				delete(other.content.Labels, fp)
+			}
 		}
 	}
 }

@@ -76,7 +76,8 @@ func (u *run) equalise(ctx context.Context, r *replacement) error {
 	return u.witness(ctx, Entry{Step: string(equalise), TokenID: r.id(), Permissions: got.Lines(), Detail: "equal to the old token's"})
 }
 
-// lookAt reads a replacement again. One that somebody deleted is forgotten.
+// lookAt reads a replacement again, and forgets one that somebody deleted. Whether
+// it is must be known after the destinations were read and before one is written.
 func (u *run) lookAt(ctx context.Context, r *replacement) (lives bool, _ error) {
 	fresh, seen, err := u.token(ctx, r.id())
 	switch {
@@ -89,7 +90,7 @@ func (u *run) lookAt(ctx context.Context, r *replacement) (lives bool, _ error) 
 		u.forget(r.id())
 		return false, nil
 	}
-	r.token = fresh
+	r.token, r.lives = fresh, true
 	return true, nil
 }
 
@@ -179,9 +180,9 @@ func (u *run) proveAlive(ctx context.Context, r *replacement) error {
 			return nil
 		}
 		if isPlanned(err) || dbtcloud.KindOf(err) != dbtcloud.KindUnauthorized {
-			return fmt.Errorf("proving the value of replacement %d: %w", r.id(), err)
+			return fmt.Errorf("proving the value of token %d: %w", r.id(), err)
 		}
 		last = err
 	}
-	return fmt.Errorf("the value of replacement %d is not accepted by the service: %w", r.id(), last)
+	return fmt.Errorf("the value of token %d is not accepted by the service: %w", r.id(), last)
 }

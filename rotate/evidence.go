@@ -18,7 +18,7 @@ type Entry struct {
 	At          time.Time `json:"at"`                   // local clock
 	ServerTime  time.Time `json:"server_time,omitzero"` // dbt Cloud's clock, as of its last reply
 	Phase       string    `json:"phase"`                // intent, outcome, seen
-	Step        string    `json:"step"`                 // create, set-permissions, map, label, store, fence, drop, remove, after-store, delete, rename
+	Step        string    `json:"step"`                 // create, set-permissions, map, label, store, fence, drop, remove, after-store, announce, delete, rename; put-back, dismiss
 	AccountID   int64     `json:"account_id"`
 	OldTokenID  int64     `json:"old_token_id"`
 	TokenID     int64     `json:"token_id,omitempty"`    // the token that the step is about, where known

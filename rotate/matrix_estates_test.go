@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
+	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/rotate/guarantee"
 	"github.com/tokenwarden/tokenwarden/secrets"
 	"github.com/tokenwarden/tokenwarden/secrets/agefile"
@@ -33,17 +34,29 @@ type estate struct {
 	refs     []secrets.Ref
 	env      []string
 	evidence string
+	flags    []string      // besides the usual ones
+	comes    rotate.Status // what an undisturbed run comes to
 	watch    *guarantee.Watch
 	calls    atomic.Pointer[calls] // of the process that runs now
 	look     func()                // tells the watch of a store that cannot tell by itself
 }
 
 func estates() map[string]func(t *testing.T, binary string) *estate {
-	return map[string]func(t *testing.T, binary string) *estate{"age": ageEstate, "vault": vaultEstate}
+	return map[string]func(t *testing.T, binary string) *estate{"age": ageEstate, "vault": vaultEstate, "undo in vault": undoEstate}
+}
+
+// undoEstate is a rotation in its overlap, which is to be undone.
+func undoEstate(t *testing.T, binary string) *estate {
+	e := vaultEstate(t, binary)
+	e.flags = nil
+	e.must(e.run(nil), rotate.Pending)
+	e.flags, e.comes = []string{"--undo", "--now"}, rotate.Undone
+	e.watch.Undo()
+	return e
 }
 
 func newEstate(t *testing.T, binary string, refs ...string) *estate {
-	e := &estate{t: t, binary: binary, evidence: filepath.Join(t.TempDir(), "evidence.jsonl"), look: func() {}}
+	e := &estate{t: t, binary: binary, evidence: filepath.Join(t.TempDir(), "evidence.jsonl"), flags: []string{"--now"}, comes: rotate.Rotated, look: func() {}}
 	e.calls.Store(&calls{})
 	for _, r := range refs {
 		e.refs = append(e.refs, ref(r))

@@ -159,7 +159,7 @@ func (p *process) command() rotate.Result {
 	if err != nil {
 		return rotate.Result{OldTokenID: p.old, Status: rotate.Failed, Error: err.Error()}
 	}
-	return r.Rotate(p.ctx, survey, rotate.Request{TokenID: p.old, Destinations: p.refs, AfterStore: p.afterStoreCommand}, p.options)
+	return r.Rotate(p.ctx, survey, rotate.Request{TokenID: p.old, Destinations: p.refs, AfterStore: p.afterStoreCommand, Undo: p.undo}, p.options)
 }
 
 // Record is the file of the evidence, which can fail like everything else.

@@ -71,7 +71,7 @@ func TestMatrixProcesses(t *testing.T) {
 			began := time.Now()
 			undisturbed := first.run(nil)
 			took := time.Since(began)
-			first.must(undisturbed, rotate.Rotated)
+			first.must(undisturbed, first.comes)
 			first.settled()
 			cell := func(name string, play func(open func() *estate)) {
 				t.Run(kind+"/"+name, func(t *testing.T) {
@@ -209,7 +209,8 @@ type command struct {
 }
 
 func (e *estate) command(ctx context.Context) *command {
-	args := []string{"rotate", "--token-id", "777", "--yes", "--now", "--orphan-min-age", minAge.String(), "--format", "json", "--verbose", "--evidence", e.evidence}
+	args := []string{"rotate", "--token-id", "777", "--yes", "--orphan-min-age", minAge.String(), "--format", "json", "--verbose", "--evidence", e.evidence}
+	args = append(args, e.flags...)
 	for _, ref := range e.refs {
 		args = append(args, "--to", ref.String())
 	}

@@ -19,6 +19,7 @@ type start struct {
 	seed    func(*dbtcloudtest.Options, *dbtcloudtest.SeedAccount)
 	prepare func(*cellWorld) // before the watch begins
 	earlier func(*cellWorld) // under the watch: what earlier runs did
+	undo    bool             // the run is an undo
 	pause   time.Duration    // before each run
 	shelf   func(*cellWorld) // puts another shelf in the place of the memory
 }
@@ -29,6 +30,7 @@ type cellWorld struct {
 	watch             *guarantee.Watch
 	options           rotate.Options
 	pause             time.Duration // before each run
+	undo              bool          // the next runs are undoes
 	credential        func() (secrets.Value, secrets.Ref)
 	afterStoreCommand []string
 	commands          int           // how often the command ran
@@ -53,6 +55,9 @@ func (s *start) world(t *testing.T) *cellWorld {
 	w.watch = w.shelf.watched(w)
 	if s.earlier != nil {
 		s.earlier(w)
+	}
+	if s.undo {
+		w.undoes()
 	}
 	return w
 }
@@ -99,12 +104,18 @@ func diesAt(p point, f fault) func(*cellWorld) {
 
 const otherObject, otherField = "awssm://prod/dbt/airflow?region=eu-west-1#token", "vault://secret/dbt/airflow#other"
 
+// undoes makes what follows an undo.
+func (w *cellWorld) undoes() {
+	w.undo, w.commands = true, 0
+	w.watch.Undo()
+}
+
 func starts() []*start {
 	atOnce, adopting := now(), now()
 	adopting.Adopt = true
 	after := fault{after: kill}
 	before := fault{before: kill}
-	return []*start{
+	all := []*start{
 		{name: "labelled", about: "the destination holds the old token's value, labelled", options: atOnce, prepare: labelled},
 		{name: "unlabelled", about: "… without a label: it is proved by last_used", options: atOnce, seed: plain},
 		{name: "empty, adopted", about: "the destination is empty; `--now --adopt`", options: adopting, seed: plain, prepare: func(w *cellWorld) {
@@ -129,17 +140,9 @@ func starts() []*start {
 			plain(o, a)
 			o.IgnoreGrantsAtCreate = true
 		}},
-		{name: "own credential", about: "the token is the run's own credential, read from its destination", options: atOnce, seed: plain, prepare: func(w *cellWorld) {
-			w.old, _ = w.sim.TokenByValue(w.admin.Reveal())
-			w.sim.Rename(777, "Dagster")
-			w.sim.Rename(w.old, oldName)
-			w.put(w.refs[0], false)
-			w.credential = func() (secrets.Value, secrets.Ref) { return w.memory.Get(w.refs[0]), w.refs[0] }
-		}},
+		{name: "own credential", about: "the token is the run's own credential, read from its destination", options: atOnce, seed: plain, prepare: ownCredential},
 		{name: "pending", about: "the second run, when the overlap is over", options: defaults(), seed: plain, prepare: labelled, earlier: func(w *cellWorld) {
-			if got := w.execute(); got.ended != string(rotate.Pending) {
-				w.t.Fatalf("the earlier run ended %s: %s", got.ended, got.result.Error)
-			}
+			overlapping(w)
 			time.Sleep(25 * time.Hour)
 		}},
 		{name: "stored", about: "the run before was killed when the value had been stored", options: atOnce, seed: plain, prepare: labelled,
@@ -154,7 +157,69 @@ func starts() []*start {
 			earlier: diesAt(point{onService, "delete-token", 1}, after)},
 		{name: "command", about: "an after_store command is configured", options: atOnce, seed: plain, prepare: func(w *cellWorld) {
 			labelled(w)
-			w.afterStoreCommand = []string{"kubectl", "rollout", "restart", "deployment/airflow"}
+			w.afterStoreCommand = restart
 		}},
+	}
+	return append(all, undoStarts()...)
+}
+
+var restart = []string{"kubectl", "rollout", "restart", "deployment/airflow"}
+
+// ownCredential makes the run's own credential, read from its destination, the
+// token that is to be rotated.
+func ownCredential(w *cellWorld) {
+	w.old, _ = w.sim.TokenByValue(w.admin.Reveal())
+	w.sim.Rename(777, "Dagster")
+	w.sim.Rename(w.old, oldName)
+	w.put(w.refs[0], false)
+	w.credential = func() (secrets.Value, secrets.Ref) { return w.memory.Get(w.refs[0]), w.refs[0] }
+}
+
+// overlapping is a rotation whose overlap has begun.
+func overlapping(w *cellWorld) {
+	w.t.Helper()
+	if got := w.execute(); got.ended != string(rotate.Pending) {
+		w.t.Fatalf("the earlier run ended %s: %s", got.ended, got.result.Error)
+	}
+}
+
+// undoStarts are those of `rotate --undo`.
+func undoStarts() []*start {
+	atOnce := now()
+	return []*start{
+		{name: "undo, pending", about: "`--undo` in the overlap, when nobody has used the new value", options: defaults(), seed: plain, prepare: labelled, earlier: overlapping, undo: true},
+		{name: "undo, taken up", about: "… when it was used an hour ago: it stays for 24 h", options: defaults(), seed: plain, prepare: labelled, undo: true, earlier: func(w *cellWorld) {
+			overlapping(w)
+			time.Sleep(time.Hour)
+			w.sim.Use(w.watch.Living()[1].ID)
+		}},
+		{name: "undo, two objects", about: "… with two destinations in two stores", options: defaults(), seed: plain, prepare: second(otherObject), earlier: overlapping, undo: true},
+		{name: "undo, two fields", about: "… that are fields of one secret", options: defaults(), seed: plain, prepare: second(otherField), earlier: overlapping, undo: true},
+		{name: "undo, half stored", about: "`--undo` when a rotation was killed after one of two destinations", options: atOnce, seed: plain, prepare: second(otherObject),
+			earlier: diesAt(point{onStore, "write", 2}, fault{before: kill}), undo: true},
+		{name: "undo, half undone", about: "… when an undo was", options: atOnce, seed: plain, prepare: second(otherObject), undo: true, earlier: func(w *cellWorld) {
+			w.options = defaults()
+			overlapping(w)
+			w.options = atOnce
+			w.undoes()
+			diesAt(point{onStore, "write", 2}, fault{before: kill})(w)
+		}},
+		{name: "undo, orphan", about: "… when a rotation was killed after its create, eleven minutes ago", options: atOnce, seed: plain, prepare: labelled, undo: true, earlier: func(w *cellWorld) {
+			diesAt(point{onService, "create-token", 1}, fault{after: kill})(w)
+			time.Sleep(11 * time.Minute)
+		}},
+		{name: "undo, announced", about: "… when it was killed before its DELETE, eleven minutes ago", options: atOnce, seed: plain, prepare: labelled, undo: true, earlier: func(w *cellWorld) {
+			diesAt(point{onService, "delete-token", 1}, fault{before: kill})(w)
+			time.Sleep(11 * time.Minute)
+		}},
+		{name: "undo, own credential", about: "… of the run's own credential, read from its destination", options: atOnce, seed: plain, prepare: ownCredential, undo: true, earlier: func(w *cellWorld) {
+			w.options = defaults()
+			overlapping(w)
+			w.options = atOnce
+		}},
+		{name: "undo, command", about: "`--undo` with an after_store command", options: defaults(), seed: plain, undo: true, prepare: func(w *cellWorld) {
+			labelled(w)
+			w.afterStoreCommand = restart
+		}, earlier: overlapping},
 	}
 }

@@ -29,12 +29,16 @@ var humanReasons = []struct {
 	{"not equal", []string{"permissions"}},
 	{"no permission at all", []string{"permissions"}},
 	{"uses the semantic layer", []string{"permissions"}},
-	{"was deleted while its rotation was under way", []string{"deleted", "store"}},
-	{"is deleted, and no label", []string{"deleted", "store"}},
-	{"is not to be found", []string{"deleted", "store"}},
-	{"deleted by somebody else", []string{"deleted"}},
+	{"was deleted while its rotation was under way", []string{"deleted", "store", "a frozen DELETE"}},
+	{"is deleted, and no label", []string{"deleted", "store", "a frozen DELETE"}},
+	{"is not to be found", []string{"deleted", "store", "a frozen DELETE"}},
+	{"deleted by somebody else", []string{"deleted", "a frozen DELETE"}},
 	{"so somebody has its value", []string{"store", "a late proof"}},
 	{"still lives: finish that rotation first", []string{"renamed"}},
+	{"nothing can bring it back", []string{"deleted", "a frozen DELETE"}},
+	{"the destinations disagree", []string{"store"}},
+	{"no version that can be recovered", []string{"store"}},
+	{"nothing that could be brought back there", []string{"store"}},
 }
 
 // converge ends the trace: no more goes wrong, what still runs is over, and the
@@ -80,6 +84,11 @@ func (m *model) runAgain() {
 	for range maxRuns {
 		m.pass(25 * time.Hour)
 		m.consume()
+		if m.undoUnderWay() {
+			p := m.start(m.target, defaults())
+			p.undo = true
+			m.undoEnded = m.through(p).result.Error
+		}
 		for _, id := range m.inFlight() {
 			r := m.oneRun(id).result
 			m.cut[id] = r.Status == rotate.Refused && m.justified(r.Error)
@@ -94,8 +103,9 @@ func (m *model) runAgain() {
 	}
 }
 
-func (m *model) oneRun(id int64) *modelProcess {
-	p := m.start(id, defaults())
+func (m *model) oneRun(id int64) *modelProcess { return m.through(m.start(id, defaults())) }
+
+func (m *model) through(p *modelProcess) *modelProcess {
 	p.advance(-1)
 	m.finished(p)
 	m.fail()
@@ -114,6 +124,9 @@ func (m *model) inFlight() []int64 {
 }
 
 func (m *model) justified(refusal string) bool {
+	if strings.Contains(refusal, "an undo took the value") {
+		refusal = m.undoEnded // what keeps that from ending keeps the rotation from beginning
+	}
 	for _, reason := range humanReasons {
 		if strings.Contains(refusal, reason.says) && slices.ContainsFunc(reason.why, func(w string) bool { return m.why[w] }) {
 			return true

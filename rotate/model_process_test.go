@@ -23,6 +23,7 @@ type modelProcess struct {
 	m          *model
 	name       string // A, B, … in the trace
 	target     int64
+	undo       bool
 	opts       rotate.Options
 	credential secrets.Value
 
@@ -33,12 +34,14 @@ type modelProcess struct {
 	yield  func(at string) bool
 	dead   bool
 
+	began  int // the model's clock
 	calls  int
 	at     string       // the call that it stands before or after
 	looked map[fact]int // when it was last told of a fact
 	// What it saw when it last looked at the token that it rotates.
 	lastUsed, lookedAt time.Time
 	toldAt             time.Time      // server time of its last reply
+	toldWhen           time.Time      // when that was, really
 	result             *rotate.Result // set at its end, unless it was killed
 }
 
@@ -46,7 +49,7 @@ type modelProcess struct {
 type modelKilled struct{}
 
 func (m *model) start(target int64, opts rotate.Options) *modelProcess {
-	p := &modelProcess{m: m, name: string(rune('A' + m.started%26)), target: target, opts: opts, looked: map[fact]int{}}
+	p := &modelProcess{m: m, name: string(rune('A' + m.started%26)), target: target, opts: opts, looked: map[fact]int{}, began: m.clock}
 	m.started++
 	p.credential = m.credential()
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -81,7 +84,7 @@ func (p *modelProcess) rotate() rotate.Result {
 	if err != nil {
 		return rotate.Result{OldTokenID: p.target, Status: rotate.Failed, Error: err.Error()}
 	}
-	return r.Rotate(p.ctx, survey, rotate.Request{TokenID: p.target, Destinations: p.m.refs}, p.opts)
+	return r.Rotate(p.ctx, survey, rotate.Request{TokenID: p.target, Destinations: p.m.refs, Undo: p.undo}, p.opts)
 }
 
 func (p *modelProcess) rotator() (*rotate.Rotator, error) {
@@ -195,6 +198,9 @@ func (p *modelProcess) String() string {
 	if p.opts.Adopt {
 		how += " --adopt"
 	}
+	if p.undo {
+		how += " --undo"
+	}
 	return fmt.Sprintf("%s (rotate --token-id %d%s --orphan-min-age %s)", p.name, p.target, how, p.opts.OrphanMinAge)
 }
 
@@ -202,7 +208,7 @@ func (p *modelProcess) String() string {
 func (p *modelProcess) outcome() string {
 	r := p.result
 	switch r.Status {
-	case rotate.Rotated, rotate.Unchanged, rotate.Pending, rotate.Planned:
+	case rotate.Rotated, rotate.Unchanged, rotate.Pending, rotate.Planned, rotate.Undone:
 		return fmt.Sprintf("%s, new token %d %s", r.Status, r.NewTokenID, r.Message)
 	case rotate.Refused, rotate.Failed:
 	}

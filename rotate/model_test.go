@@ -101,6 +101,7 @@ func (m *model) actions(made *atomic.Int64) map[string]func(*rapid.T) {
 	}
 	return map[string]func(*rapid.T){
 		"rotate":          counted(m.rotate),
+		"undo":            counted(m.undo),
 		"go on":           counted(m.goOn),
 		"a person":        counted(m.person),
 		"by hand":         counted(m.byHand),
@@ -191,7 +192,7 @@ func (m *model) finished(p *modelProcess) {
 	m.t.Logf("%s: %s", p, p.outcome())
 	r := p.result
 	switch r.Status {
-	case rotate.Rotated, rotate.Unchanged, rotate.Pending:
+	case rotate.Rotated, rotate.Unchanged, rotate.Pending, rotate.Undone:
 	case rotate.Refused, rotate.Failed:
 		if r.Error == "" {
 			m.violate("%s: %s without a reason", p, r.Status)
@@ -203,14 +204,24 @@ func (m *model) finished(p *modelProcess) {
 	if p.target != m.target {
 		return
 	}
+	held := r.NewTokenID
+	if r.Undo {
+		held = p.target
+	}
 	for _, ref := range m.refs {
 		id, active := m.sim.TokenByValue(m.memory.Get(ref).Reveal())
-		if (id != r.NewTokenID || !active) && !m.unseen(p, valueAt(ref), stateOf(id), stateOf(r.NewTokenID)) && !m.lied(ref) {
-			m.violate("%s says %s, and %s holds the value of token %d (active: %v) instead of %d's", p, r.Status, ref, id, active, r.NewTokenID)
+		if looked := p.looked[valueAt(ref)]; r.Undo && (r.Status == rotate.Unchanged || r.Status == rotate.Undone) && m.wroteAt[ref] > looked || r.Status == rotate.Pending && m.undoneAt[ref] > looked {
+			continue // that another run went the other way after this one had looked makes no lie of it
+		}
+		if (id != held || !active) && !m.why["a frozen DELETE"] && !m.unseen(p, valueAt(ref), stateOf(id), stateOf(held)) && !m.lied(ref) {
+			m.violate("%s says %s, and %s holds the value of token %d (active: %v) instead of %d's", p, r.Status, ref, id, active, held)
 		}
 	}
 	if old := token(m.sim, p.target); r.Status == rotate.Rotated && old.Active() {
 		m.violate("%s says rotated, and token %d is active", p, p.target)
+	}
+	if gone := token(m.sim, r.NewTokenID); r.Status == rotate.Undone && gone.Active() {
+		m.violate("%s says undone, and token %d is active", p, r.NewTokenID)
 	}
 }
 
@@ -246,6 +257,8 @@ func (m *model) timePasses(t *rapid.T) {
 func (m *model) clocks(t *rapid.T) {
 	jumps := []time.Duration{0, 24 * time.Hour, -24 * time.Hour}
 	if rapid.Bool().Draw(t, "dbt Cloud's") {
+		m.clock++
+		m.changedAt[serverClock] = m.clock
 		m.server = rapid.SampledFrom(jumps).Draw(t, "off by")
 		return
 	}

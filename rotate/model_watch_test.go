@@ -122,11 +122,11 @@ func (m *model) observe(e dbtcloudtest.Event) {
 // told notes what an answer told a process.
 func (m *model) told(p *modelProcess, e dbtcloudtest.Event) {
 	id := tokenInPath(e.Request.Path)
-	p.toldAt = m.serverNow()
+	p.toldAt, p.toldWhen = m.serverNow(), time.Now()
 	switch e.Request.Operation {
 	case "get-token":
 		p.looked[stateOf(id)], p.looked[nameOf(id)] = m.clock, m.clock
-		if t, _ := e.View.Token(id); id == p.target {
+		if t, _ := e.View.Token(id); id == p.target && !p.undo || p.undo && m.made[id].replaces == p.target {
 			p.lastUsed, p.lookedAt = lastUsed(t), m.serverNow()
 		}
 	case "get-permissions":
@@ -147,13 +147,20 @@ func (m *model) created(p *modelProcess, v dbtcloudtest.View) {
 // deletedBy checks what has to be true when the tool deletes a token.
 func (m *model) deletedBy(p *modelProcess, id int64, v dbtcloudtest.View) {
 	switch t, _ := v.Token(id); {
+	case p.undo && id == p.target:
+		m.violate("%s deleted token %d, which it was to bring back", p, id)
+	case p.undo && m.replaces(t, p.target):
+		m.dismissed(p, t, v)
 	case id == p.target:
 		m.retired(p, v)
 	case !m.replaces(t, p.target):
 		m.violate("%s deleted token %d %q, which does not replace that", p, id, t.Name)
 	}
 	for _, ref := range m.refs {
-		if m.owners[m.held[ref].Reveal()] == id && !m.unseenAnywhere(p) && !m.lied(ref) {
+		if m.owners[m.held[ref].Reveal()] == id && m.overslept(p) {
+			m.why["a frozen DELETE"] = true
+		}
+		if m.owners[m.held[ref].Reveal()] == id && !m.unseenAnywhere(p) && !m.lied(ref) && !m.overslept(p) {
 			m.violate("%s deleted token %d, whose value %s holds", p, id, ref)
 		}
 	}
@@ -174,7 +181,7 @@ func (m *model) retired(p *modelProcess, v dbtcloudtest.View) {
 		t, _ := v.Token(id)
 		facts := []fact{valueAt(ref), stateOf(id), permissionsOf(id), permissionsOf(p.target)}
 		switch {
-		case m.unseen(p, facts...) || m.lied(ref):
+		case m.unseen(p, facts...) || m.lied(ref) || m.overslept(p):
 		case id == p.target || !t.Active():
 			m.violate("%s deleted the old token %d while %s holds the value of %d (active: %v)", p, p.target, ref, id, t.Active())
 		case !slices.Equal(rights(t), rights(token(v, p.target))):
@@ -226,6 +233,10 @@ func (m *model) storeChanged(c secretstest.Change) {
 	}
 	if before.Equal(c.Value(c.Ref)) {
 		return // a fence
+	}
+	m.wroteAt[c.Ref] = m.clock
+	if p != nil && p.undo {
+		m.undoneAt[c.Ref] = m.clock
 	}
 	if p != nil {
 		what = "a write"
@@ -301,6 +312,7 @@ func (m *model) judgeIn(p *modelProcess, now moment, act string) {
 		t := token(now, id)
 		good := active && slices.Equal(rights(t), want)
 		if was := m.good[ref]; was.good && !good && p != nil && !m.lied(ref) &&
+			!m.overslept(p) &&
 			!m.unseenAnywhere(p, stateOf(id), stateOf(was.id), permissionsOf(id), permissionsOf(was.id), permissionsOf(m.target)) {
 			m.violate("G1: after %s by %s, %s holds the value of token %d (active: %v, permissions %q), and %q are wanted", act, p, ref, id, active, rights(t), want)
 		}

@@ -36,6 +36,7 @@ type model struct {
 	started   int
 	last      *modelProcess            // the one that ended the trace
 	ended     string                   // how it did
+	undoEnded string                   // why the last undo at the end of the trace did not end, if so
 	acting    *modelProcess            // whose call takes effect now
 	senders   map[string]*modelProcess // of requests, for those that come late
 	late      *modelProcess            // whose write comes late now
@@ -54,6 +55,8 @@ type model struct {
 	labels       map[secrets.Ref]secrets.Labels
 	good         map[secrets.Ref]goodness
 	writtenAt    map[secrets.Ref]written
+	wroteAt      map[secrets.Ref]int          // the clock when the tool last wrote a value
+	undoneAt     map[secrets.Ref]int          // … and when an undo did
 	adopted      map[secrets.Fingerprint]bool // a person said, wrongly, whose it is
 	dying        bool
 	cut          map[int64]bool  // tokens whose rotations a person broke off: what comes late of them is for a person
@@ -103,7 +106,7 @@ func newModel(t *rapid.T, places ...string) *model {
 		t: t, target: 777, memory: &secretstest.Memory{}, credentialRef: ref("env://DBT_CLOUD_TOKEN"),
 		senders: map[string]*modelProcess{}, changedAt: map[fact]int{}, owners: map[string]int64{},
 		fingerprints: map[secrets.Fingerprint]int64{}, made: map[int64]made{}, held: map[secrets.Ref]secrets.Value{},
-		labels: map[secrets.Ref]secrets.Labels{}, good: map[secrets.Ref]goodness{}, writtenAt: map[secrets.Ref]written{},
+		labels: map[secrets.Ref]secrets.Labels{}, good: map[secrets.Ref]goodness{}, writtenAt: map[secrets.Ref]written{}, wroteAt: map[secrets.Ref]int{}, undoneAt: map[secrets.Ref]int{},
 		adopted: map[secrets.Fingerprint]bool{}, why: map[string]bool{}, cut: map[int64]bool{}, stored: map[string]bool{},
 	}
 	grants, mappings := rightsOf("as before")
@@ -139,6 +142,8 @@ func newModel(t *rapid.T, places ...string) *model {
 func (m *model) know(id int64, value string, replaces int64) {
 	m.owners[value] = id
 	m.fingerprints[secrets.NewValue(value).Fingerprint(accountID)] = id
+	m.fingerprints[secrets.DeletionEntry(accountID, id)] = id
+	m.fingerprints[secrets.UndoEntry(accountID, id)] = replaces
 	m.made[id] = made{replaces: replaces, at: m.clock, born: m.serverNow()}
 	if id != stranger && value != m.admin.Reveal() {
 		m.order = append(m.order, id)

@@ -20,13 +20,19 @@ const (
 	remove     action = "remove"      // remove this run's own replacement
 	fence      action = "fence"       // write the arbiter's present value again, so that a frozen run's write fails
 	drop       action = "drop"        // remove a replacement whose value is nowhere
+	look       action = "look"        // see that a replacement lives, before its value goes anywhere else
 	equalise   action = "equalise"    // give permissions and mappings, check them, prove the value
 	store      action = "store"       // write the replacement's value into a destination
 	afterStore action = "after-store" // run the configured command
+	announce   action = "announce"    // say beside the arbiter that the old token is about to be deleted
 	confirm    action = "confirm"     // read everything again
 	retire     action = "retire"      // delete the old token and see that it is gone
 	rename     action = "rename"      // give the replacement its plain name
 	sweep      action = "sweep"       // list the suffix once more
+	recall     action = "recall"      // undo: find the old token's value, and prove it
+	putBack    action = "put-back"    // undo: write it into a destination again
+	verify     action = "verify"      // undo: read everything again
+	dismiss    action = "dismiss"     // undo: delete the replacement and see that it is gone
 	stop       action = "stop"
 )
 
@@ -35,7 +41,7 @@ const (
 type step struct {
 	do          action
 	token       int64 // what the step is about; for a stop: the replacement
-	destination int   // prove, recognise, adopt, store: index
+	destination int   // prove, recognise, adopt, store, put-back: index
 	status      Status
 	because     string
 	until       time.Time // stop, pending: when the old token may go
@@ -62,8 +68,11 @@ func next(s *state) step {
 }
 
 func decide(s *state) step {
-	if s.policy.LabelOnly {
+	switch {
+	case s.policy.LabelOnly:
 		return nextLabel(s)
+	case s.undo.asked:
+		return decideUndo(s)
 	}
 	for _, part := range []func(*state) (step, bool){
 		nextOwnLeftover, nextFailure, nextLife, nextRefusal, nextOrphan, nextOwnership, nextCredential,
@@ -188,6 +197,8 @@ func nextRefusal(s *state) (step, bool) {
 		return step{}, false
 	}
 	switch {
+	case s.undoUnderWay() != 0:
+		return refuse("an undo took the value of token %d back from its replacement %d, which still lives: let it end first (rotate --undo --token-id %d, or --pending)", s.old.id, s.undoUnderWay(), s.old.id), true
 	case s.old.inFlightOf != 0:
 		return refuse("token %d is itself the replacement of token %d, which still lives: finish that rotation first (rotate --token-id %d, or --pending)", s.old.id, s.old.inFlightOf, s.old.inFlightOf), true
 	case s.old.problem != "":
@@ -202,7 +213,7 @@ func nextRefusal(s *state) (step, bool) {
 	}
 	if s.policy.Now && !s.policy.Adopt {
 		for _, d := range s.destinations {
-			if d.owner == empty || d.owner == ofReplacement && d.label.First {
+			if d.first() || d.owner == ofReplacement && d.label.First {
 				return refuse("%s was empty, so whoever uses token %d reads it elsewhere: --now needs --adopt as well; without --now the old token lives until it is no longer used", d.ref, s.old.id), true
 			}
 		}
@@ -297,6 +308,10 @@ func nextFinish(s *state, w *replacement) step {
 		// Before its value goes anywhere else. Where nothing is left to be
 		// written, confirm compares, once the old token may go.
 		return step{do: equalise, token: w.id()}
+	case i >= 0 && !w.lives:
+		// What was read one after the other was not true at once: an undo, and a
+		// rotation after it, may have come and gone in between.
+		return step{do: look, token: w.id()}
 	case i >= 0:
 		return step{do: store, token: w.id(), destination: i}
 	case command:
@@ -310,6 +325,11 @@ func nextFinish(s *state, w *replacement) step {
 			return step{do: sweep}
 		case !free:
 			return wait
+		case !s.announcedLately():
+			return step{do: announce, token: w.id()}
+		case s.undoAnnounced(w) && !s.run.fenced:
+			// It may be about to write: now it fails, or this one does.
+			return step{do: fence}
 		case !s.run.fresh:
 			return step{do: confirm, token: w.id()}
 		}

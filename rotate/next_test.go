@@ -46,6 +46,7 @@ func made(id int64, age time.Duration, change ...func(*replacement)) replacement
 		ID: id, Name: "Airflow [replaces 777 wxyz]", State: dbtcloud.Active,
 		CreatedAt: dbtcloud.At(noon.Add(-age)), LastUsed: dbtcloud.Timestamp{Presence: dbtcloud.Null},
 	}}
+	r.lives = true
 	for _, c := range change {
 		c(&r)
 	}
@@ -63,6 +64,21 @@ func stored(change func(*state)) *state {
 		s.replacements = []replacement{made(901, 30*time.Hour, checked)}
 		change(s)
 	})
+}
+
+func announcedNow(s *state) { s.run.announced = noon }
+
+// anUndoAnnounced is the label that an undo writes before it writes anything else.
+func anUndoAnnounced(s *state) {
+	s.destinations[0].undoes = []secrets.Label{{TokenID: 777, AccountID: 1, Undoes: 901}}
+}
+
+// back is a destination in which an undo took the old token's place back.
+func back(from int64) destination {
+	d := held(ofOld, 777)
+	d.label.Replaces = 0
+	d.undoes = []secrets.Label{{TokenID: 777, AccountID: 1, Undoes: from, Written: d.label.Written, Until: d.label.Until}}
+	return d
 }
 
 func TestNext(t *testing.T) {
@@ -83,11 +99,26 @@ func TestNext(t *testing.T) {
 		}), do: equalise, token: 901},
 		"equal and proved: store":         {s: observed(func(s *state) { s.replacements = []replacement{made(901, 0, ours, checked)} }), do: store, token: 901},
 		"stored in one of two: the other": {s: stored(func(s *state) { s.destinations = append(s.destinations, held(ofOld, 777)) }), do: store, token: 901},
-		"stored, a command: run it":       {s: stored(func(s *state) { s.hasCommand = true }), do: afterStore, token: 901},
-		"stored, quiet: read everything":  {s: stored(nothing), do: confirm, token: 901},
-		"stored, quiet, read: delete":     {s: stored(func(s *state) { s.run.fresh = true }), do: retire, token: 901},
-		"deleted: rename":                 {s: stored(func(s *state) { s.old.life = gone }), do: rename, token: 901},
-		"renamed: list once more":         {s: stored(func(s *state) { s.old.life, s.run.changed = gone, true; s.replacements[0].token.Name = "Airflow" }), do: sweep},
+		"read at different times: look": {s: stored(func(s *state) {
+			s.replacements[0].lives = false
+			s.destinations = append(s.destinations, held(ofOld, 777))
+		}), do: look, token: 901},
+		"stored, a command: run it":        {s: stored(func(s *state) { s.hasCommand = true }), do: afterStore, token: 901},
+		"stored, quiet: announce it":       {s: stored(nothing), do: announce, token: 901},
+		"announced: read everything":       {s: stored(announcedNow), do: confirm, token: 901},
+		"announced and read: delete":       {s: stored(func(s *state) { announcedNow(s); s.run.fresh = true }), do: retire, token: 901},
+		"announced long ago: once more":    {s: stored(func(s *state) { s.run.announced, s.run.fresh = noon.Add(-announcementUse), true }), do: announce, token: 901},
+		"no server time: nothing to say":   {s: stored(func(s *state) { s.now, s.policy.Now = time.Time{}, true }), do: confirm, token: 901},
+		"an undo was announced: fence it":  {s: stored(func(s *state) { announcedNow(s); anUndoAnnounced(s); s.run.fresh = true }), do: fence},
+		"… and is fenced: read everything": {s: stored(func(s *state) { announcedNow(s); anUndoAnnounced(s); s.run.fenced = true }), do: confirm, token: 901},
+		"an undo of another one is nothing": {s: stored(func(s *state) {
+			announcedNow(s)
+			s.destinations[0].undoes = []secrets.Label{{TokenID: 777, AccountID: 1, Undoes: 800}}
+		}), do: confirm, token: 901},
+		"an undo is under way: not before its end": {s: stored(func(s *state) { s.destinations[0] = back(901) }), do: stop, status: Refused, says: "--undo"},
+		"an undo is over: create":                  {s: observed(func(s *state) { s.destinations[0] = back(901) }), do: create},
+		"deleted: rename":                          {s: stored(func(s *state) { s.old.life = gone }), do: rename, token: 901},
+		"renamed: list once more":                  {s: stored(func(s *state) { s.old.life, s.run.changed = gone, true; s.replacements[0].token.Name = "Airflow" }), do: sweep},
 		"swept: done": {s: stored(func(s *state) {
 			s.old.life, s.run.changed, s.run.swept = gone, true, true
 			s.replacements[0].token.Name = "Airflow"
@@ -99,7 +130,7 @@ func TestNext(t *testing.T) {
 			s.replacements[0].checked = false
 			s.destinations = append(s.destinations, held(ofOld, 777))
 		}), do: equalise, token: 901},
-		"found stored in all, unchecked: read everything": {s: stored(func(s *state) { s.replacements[0].checked = false }), do: confirm, token: 901},
+		"found stored in all, unchecked: read everything": {s: stored(func(s *state) { announcedNow(s); s.replacements[0].checked = false }), do: confirm, token: 901},
 		"found stored, different: a person":               {s: stored(func(s *state) { s.replacements[0].problem = "missing: x" }), do: stop, status: Refused, says: "missing: x"},
 		"the chain's living end":                          {s: observed(func(s *state) { s.old.life, s.successor, s.destinations[0] = gone, 950, held(ofAnotherToken, 950) }), do: stop, status: Unchanged, token: 950, says: "950"},
 		"the chain's end is not stored":                   {s: observed(func(s *state) { s.old.life, s.successor = gone, 950 }), do: stop, status: Refused, says: "950"},
@@ -136,7 +167,7 @@ func TestNext(t *testing.T) {
 			s.run.beaten, s.run.creates, s.replacements = "a write", 1, []replacement{made(901, time.Minute, ours, checked)}
 		}), do: remove, token: 901},
 		"withdrawn: a person or the other run":     {s: observed(func(s *state) { s.run.withdrawn = "another run" }), do: stop, status: Refused},
-		"withdrawn, the other one stored: go on":   {s: stored(func(s *state) { s.run.withdrawn = "another run" }), do: confirm, token: 901},
+		"withdrawn, the other one stored: go on":   {s: stored(func(s *state) { announcedNow(s); s.run.withdrawn = "another run" }), do: confirm, token: 901},
 		"failed":                                   {s: observed(func(s *state) { s.run.failure = "x" }), do: stop, status: Failed},
 		"interrupted with nothing in flight: stop": {s: observed(func(s *state) { s.run.interrupted = true }), do: stop, status: Failed},
 		"interrupted with one in flight: go on":    {s: observed(func(s *state) { s.run.interrupted = true; s.replacements = []replacement{made(901, 0, ours, checked)} }), do: store, token: 901},

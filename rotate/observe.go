@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 	"github.com/tokenwarden/tokenwarden/secrets"
@@ -33,6 +32,7 @@ func (u *run) observe(ctx context.Context, survey *Survey) error {
 	if err := u.readDestinations(ctx); err != nil {
 		return err
 	}
+	u.turnBack(survey)
 	if err := u.collect(ctx, survey); err != nil {
 		return err
 	}
@@ -56,95 +56,6 @@ func (u *run) observe(ctx context.Context, survey *Survey) error {
 	}
 	u.judgeCredential()
 	return nil
-}
-
-// openDestinations sorts the references, which fixes the arbiter for every run
-// on every machine, and finds their stores.
-func (u *run) openDestinations() error {
-	refs := slices.Clone(u.req.Destinations)
-	slices.SortFunc(refs, func(a, b secrets.Ref) int { return strings.Compare(a.Place(), b.Place()) })
-	if len(refs) == 0 {
-		return &refusedError{fmt.Sprintf("token %d has no destination: name one with --to or in the configuration", u.s.old.id)}
-	}
-	for i, ref := range refs {
-		if i > 0 && refs[i-1].Place() == ref.Place() {
-			return &refusedError{fmt.Sprintf("%s is named twice as a destination of token %d", ref, u.s.old.id)}
-		}
-		if !ref.Writable() {
-			return &refusedError{fmt.Sprintf("%s cannot be written, so it cannot be a destination", ref)}
-		}
-		store, err := u.Store(ref)
-		if err != nil {
-			return err
-		}
-		u.s.destinations = append(u.s.destinations, destination{ref: ref, store: store})
-		u.s.credentialInDestination = u.s.credentialInDestination || ref.Place() == u.Account.CredentialRef.Place()
-	}
-	return nil
-}
-
-func (u *run) readDestinations(ctx context.Context) error {
-	for i := range u.s.destinations {
-		if err := u.readDestination(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (u *run) readDestination(ctx context.Context, i int) error {
-	d := &u.s.destinations[i]
-	content, err := d.store.Read(ctx, d.ref)
-	if err != nil {
-		return err
-	}
-	d.content = content
-	u.classify()
-	return nil
-}
-
-// classify says whose value each destination holds, by its fingerprint.
-func (u *run) classify() {
-	for _, d := range u.s.destinations {
-		label := d.content.Labels[d.content.Value.Fingerprint(u.account)]
-		if r := u.s.replacement(label.TokenID); label.AccountID == u.account && r != nil && r.value.Empty() && !r.mine {
-			r.value = d.content.Value
-		}
-	}
-	ready := true
-	for i := range u.s.destinations {
-		d := &u.s.destinations[i]
-		d.owner, d.label, d.unlabelled = unknown, secrets.Label{}, false
-		if d.content.Value.Empty() {
-			d.owner = empty
-			continue
-		}
-		label, ok := d.content.Labels[d.content.Value.Fingerprint(u.account)]
-		if !ok {
-			// Somebody took the label away from a value that this run knows.
-			if r := u.s.replacementWith(d.content.Value); r != nil {
-				d.owner, d.unlabelled = ofReplacement, true
-				d.label = secrets.Label{TokenID: r.id(), AccountID: u.account, Replaces: u.s.old.id}
-				ready = false
-			}
-			continue
-		}
-		d.label = label
-		switch {
-		case label.AccountID == u.account && label.TokenID == u.s.old.id:
-			d.owner = ofOld
-		case label.AccountID == u.account && u.s.replacement(label.TokenID) != nil:
-			d.owner = ofReplacement
-			ready = ready && label.Ready
-		case label.AccountID == u.account && label.Replaces == u.s.old.id:
-			d.owner = ofDead
-		default:
-			d.owner = ofAnotherToken
-		}
-	}
-	if w := u.s.winner(); w != nil && u.s.lacking(w.id()) < 0 {
-		u.s.run.commandDone = u.s.run.commandDone || ready
-	}
 }
 
 // collect makes the list of active replacements: those that say so by their
@@ -189,26 +100,29 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 			add(t)
 		}
 	}
+	asked := map[int64]bool{}
 	for _, d := range u.s.destinations {
 		for _, label := range d.content.Labels {
-			if label.AccountID != u.account || label.Replaces != u.s.old.id || u.s.replacement(label.TokenID) != nil {
+			id := u.replacementBy(label)
+			if id == 0 || u.s.replacement(id) != nil || asked[id] {
 				continue
 			}
-			if t, ok := survey.Tokens[label.TokenID]; ok {
+			if t, ok := survey.Tokens[id]; ok {
 				add(t)
 				continue
 			}
 			// Not in the list, which may lag behind.
-			t, seen, err := u.token(ctx, label.TokenID)
+			t, seen, err := u.token(ctx, id)
 			if err != nil {
 				return err
 			}
+			asked[id] = seen == deleted // a 404 is another matter where its value is held
 			if seen == notFound {
-				if d.content.Labels[d.content.Value.Fingerprint(u.account)].TokenID != label.TokenID {
+				if d.content.Labels[d.content.Value.Fingerprint(u.account)].TokenID != id {
 					continue // nobody would miss it
 				}
 				if _, control, err := u.token(ctx, u.s.old.id); err != nil || control == notFound {
-					return fmt.Errorf("%s holds the value of token %d, and whether that lives cannot be told: the service answers 404 for it and for token %d, as it does when the credential lacks a permission", d.ref, label.TokenID, u.s.old.id)
+					return fmt.Errorf("%s holds the value of token %d, and whether that lives cannot be told: the service answers 404 for it and for token %d, as it does when the credential lacks a permission", d.ref, id, u.s.old.id)
 				}
 				continue
 			}
@@ -218,6 +132,20 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return int(a.id() - b.id()) })
 	u.classify()
 	return nil
+}
+
+// replacementBy is the replacement of the old token that a label names: one that
+// replaces it, or one from which an undo is taking its place back. 0: none.
+func (u *run) replacementBy(l secrets.Label) int64 {
+	switch {
+	case l.AccountID != u.account:
+		return 0
+	case l.Replaces == u.s.old.id:
+		return l.TokenID
+	case l.TokenID == u.s.old.id && !l.Written.IsZero():
+		return l.Undoes
+	}
+	return 0
 }
 
 // sight is how a token answers.
@@ -309,7 +237,7 @@ func (u *run) readWinner(ctx context.Context) error {
 	case seen == deleted:
 		u.forget(w.id())
 	default:
-		w.token, w.unseen = fresh, false
+		w.token, w.unseen, w.lives = fresh, false, true
 	}
 	return nil
 }
@@ -321,7 +249,7 @@ func (u *run) follow(ctx context.Context, survey *Survey) error {
 	replaces := map[int64]int64{}
 	for _, d := range u.s.destinations {
 		for _, l := range d.content.Labels {
-			if l.AccountID == u.account {
+			if l.AccountID == u.account && l.Replaces != 0 { // an entry without may be one that stands for no value
 				replaces[l.TokenID] = l.Replaces
 			}
 		}
@@ -333,6 +261,9 @@ func (u *run) follow(ctx context.Context, survey *Survey) error {
 		end := d.label.TokenID
 		var passed []int64
 		id := end
+		if u.undoneBy(d) {
+			id = u.s.old.id // the token that it had replaced has its place again
+		}
 		for ; id != 0 && id != u.s.old.id && !slices.Contains(passed, id); id = replaces[id] {
 			passed = append(passed, id)
 		}

@@ -51,7 +51,7 @@ func (s *state) keep(o *replacement) string {
 		return "its age cannot be told, so it is left alone; delete it by hand if nobody uses it"
 	case used.Presence == dbtcloud.Absent || used.Presence == dbtcloud.Unreadable:
 		return "whether it was used cannot be told, so it is left alone; delete it by hand if nobody uses it"
-	case used.Known() && used.Time.Sub(created.Time) > usedByMaker:
+	case o.used():
 		return fmt.Sprintf("it was used on %s, so somebody has its value; find out who before deleting it by hand", used.Time.Format(time.RFC3339))
 	}
 	// The Date header has whole seconds: a fraction must not make a replacement
@@ -61,4 +61,10 @@ func (s *state) keep(o *replacement) string {
 		return fmt.Sprintf("another run may be about to store it (it is %s old); nothing was changed; run the same command again when it is %s old", age, s.policy.OrphanMinAge)
 	}
 	return ""
+}
+
+// used reports whether anybody but its maker is known to have used it.
+func (r *replacement) used() bool {
+	created, used := r.token.CreatedAt, r.token.LastUsed
+	return used.Known() && used.Time.Sub(created.Time) > usedByMaker
 }

@@ -37,9 +37,10 @@ type asked struct{ step, side, operation string }
 // counter counts the calls of one run by the step that makes them.
 type counter struct {
 	*world
-	step  string
-	order []asked
-	count map[asked]int
+	undoes bool
+	step   string
+	order  []asked
+	count  map[asked]int
 }
 
 func (c *counter) note(side, operation string) {
@@ -73,7 +74,7 @@ func (c *counter) run(opts rotate.Options, want rotate.Status) {
 		c.t.Fatal(err)
 	}
 	c.step = beforeAnyStep
-	c.must(want, r.Rotate(context.Background(), survey, rotate.Request{TokenID: c.old, Destinations: c.refs}, opts))
+	c.must(want, r.Rotate(context.Background(), survey, rotate.Request{TokenID: c.old, Destinations: c.refs, Undo: c.undoes}, opts))
 }
 
 // TestRequests counts what rotations ask for in a large account, and holds it
@@ -114,6 +115,14 @@ func TestRequests(t *testing.T) {
 		time.Sleep(25 * time.Hour)
 		c.run(defaults(), rotate.Rotated)
 		course("With an overlap: when it is over (--pending)", c)
+	})
+	bubble(t, func(t *testing.T) {
+		c := &counter{world: largeWorld(t)}
+		labelled(&cellWorld{world: c.world})
+		c.run(defaults(), rotate.Pending)
+		c.undoes = true
+		c.run(defaults(), rotate.Undone)
+		course("Undone in the overlap (--undo)", c)
 	})
 	bubble(t, func(t *testing.T) {
 		c := &counter{world: largeWorld(t)}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
 // confirm reads everything once more before the old token goes: every
@@ -74,6 +75,7 @@ func (u *run) retire(ctx context.Context) error {
 		return err
 	}
 	u.s.old.life = gone
+	u.dropLabels(ctx, secrets.DeletionEntry(u.account, u.s.old.id))
 	return nil
 }
 
@@ -146,5 +148,8 @@ func (u *run) sweep(ctx context.Context) error {
 		}
 	}
 	u.s.run.swept = true
+	if u.s.undo.asked {
+		return u.closeUndo(ctx)
+	}
 	return nil
 }

@@ -120,6 +120,8 @@ type Request struct {
 	TokenID      int64
 	Destinations []secrets.Ref // absolute; any order, duplicates are refused
 	AfterStore   []string      // command and arguments
+	// Undo takes the token's place back from its replacement.
+	Undo bool
 }
 
 // Status is what a rotation came to.
@@ -133,16 +135,20 @@ const (
 	Refused   Status = "refused"
 	Failed    Status = "failed"
 	Planned   Status = "planned"
+	Undone    Status = "undone"
 )
 
 // Result is one rotation's outcome. Its JSON form is fixed; adding is fine.
 type Result struct {
-	AccountID    int64               `json:"account_id"`
-	Account      string              `json:"account,omitempty"`
-	Name         string              `json:"name"`
-	OldTokenID   int64               `json:"old_token_id"`
-	NewTokenID   int64               `json:"new_token_id,omitempty"`
-	Status       Status              `json:"status"`
+	AccountID  int64  `json:"account_id"`
+	Account    string `json:"account,omitempty"`
+	Name       string `json:"name"`
+	OldTokenID int64  `json:"old_token_id"`
+	NewTokenID int64  `json:"new_token_id,omitempty"`
+	Status     Status `json:"status"`
+	// Undo: the token's place was to be taken back from new_token_id, whether
+	// that was asked for or an earlier run had begun it.
+	Undo         bool                `json:"undo,omitempty"`
 	Destinations []DestinationResult `json:"destinations"`
 	Steps        []StepResult        `json:"steps"`
 	Error        string              `json:"error,omitempty"`   // why it was refused or failed
@@ -160,7 +166,8 @@ type Result struct {
 }
 
 // DestinationResult tells of one destination: whether it holds the
-// replacement's value, and whether this run read that back.
+// replacement's value (for an undo, the token's own), and whether this run read
+// that back.
 type DestinationResult struct {
 	Ref      string `json:"ref"`
 	Written  bool   `json:"written"`
@@ -196,7 +203,7 @@ func ExitCode(results []Result) int {
 			return 2
 		case Refused:
 			code = 1
-		case Rotated, Pending, Unchanged, Planned:
+		case Rotated, Pending, Unchanged, Planned, Undone:
 		}
 	}
 	return code

@@ -54,7 +54,7 @@ func (r *Rotator) Rotate(ctx context.Context, survey *Survey, req Request, opts 
 		result: Result{AccountID: r.Account.ID, Account: r.Account.Name, OldTokenID: req.TokenID,
 			Destinations: []DestinationResult{}, Steps: []StepResult{}},
 	}
-	u.s.old.id = req.TokenID
+	u.s.old.id, u.s.undo.asked = req.TokenID, req.Undo
 	u.rotate(ctx, survey)
 	if u.held != nil {
 		u.held.release()
@@ -173,7 +173,7 @@ func (u *run) context(ctx context.Context) context.Context {
 func (u *run) note(st step, err error) {
 	n := StepResult{Step: string(st.do), At: u.Now().UTC(), Outcome: "done", Detail: st.because}
 	switch st.do {
-	case prove, recognise, adopt, store:
+	case prove, recognise, adopt, store, putBack:
 		n.Detail = u.s.destinations[st.destination].ref.String()
 	default:
 	}
@@ -190,7 +190,7 @@ func (u *run) finish(st step) {
 	switch st.status {
 	case Refused, Failed:
 		r.Error = st.because
-	case Rotated, Pending, Unchanged, Planned:
+	case Rotated, Pending, Unchanged, Planned, Undone:
 		r.Message = st.because
 	}
 	if !st.until.IsZero() {
@@ -205,8 +205,14 @@ func (u *run) finish(st step) {
 		r.Name, _, _ = SplitName(u.s.old.token.Name)
 	}
 	r.Destinations = []DestinationResult{}
+	if u.s.undo.asked {
+		r.Undo, r.OldTokenID, r.NewTokenID = true, u.s.old.id, u.s.undo.leaver
+	}
 	for _, d := range u.s.destinations {
 		holds := d.owner == ofReplacement && d.label.TokenID == r.NewTokenID
+		if u.s.undo.asked {
+			holds = d.owner == ofOld
+		}
 		if u.s.successor != 0 && d.label.TokenID == u.s.successor {
 			holds = true
 		}
@@ -225,7 +231,7 @@ func (u *run) finish(st step) {
 // describe says in a few words what a step does, for the progress line.
 func (u *run) describe(st step) string {
 	switch st.do {
-	case prove, recognise, adopt, store:
+	case prove, recognise, adopt, store, putBack:
 		return fmt.Sprintf("%s %s", st.do, u.s.destinations[st.destination].ref)
 	default:
 		return string(st.do)

@@ -18,6 +18,8 @@ type state struct {
 	destinations []destination // in order; the first is the arbiter
 	successor    int64         // the living end of a chain of labels that leaves the old token over others; 0: none
 	passed       []int64       // the replacements on the way there, which were replaced in turn
+	undo         undoing
+	announced    time.Time // when a run last announced, beside the arbiter, that it is about to delete the old token
 	run          runFacts
 	policy       policy
 	hasCommand   bool // an after_store command is configured
@@ -72,6 +74,7 @@ type replacement struct {
 	checked bool
 	problem string
 	proved  bool // its value authenticated in this run
+	lives   bool // it was read as active since the destinations were read last
 	stored  bool // a destination took its value from this run, whatever it holds now
 	unseen  bool // when it was asked for last, the service answered 404
 }
@@ -96,7 +99,8 @@ type destination struct {
 	store   secrets.Store
 	content secrets.Content
 	owner   owner
-	label   secrets.Label // of the present value; zero when owner is unknown or empty
+	label   secrets.Label   // of the present value; zero when owner is unknown or empty
+	undoes  []secrets.Label // the entries of undoes that bring the old token back, by what they undo
 	// unlabelled: the value is a replacement's, as this run knows by the value
 	// itself, and the label that tells others is gone. It is stored once more.
 	unlabelled bool
@@ -106,23 +110,32 @@ type destination struct {
 	mayArrive bool
 }
 
+// first reports whether a write here is a first one, after which nobody is known to
+// read the destination: it is empty, or was until an undo wrote the old token's
+// value. (That of a replacement was waited for when it took its predecessor's place.)
+func (d *destination) first() bool {
+	return d.owner == empty || d.owner == ofOld && d.label.First && d.label.Replaces == 0
+}
+
 // runFacts is what this run has done so far.
 type runFacts struct {
 	nonce          string
-	preflighted    bool   // every destination was proved writable
-	creates        int    // create calls sent
-	mayHaveCreated bool   // a create was sent whose outcome is not known yet
-	stores         int    // writes in a row without a clear answer
-	deletes        int    // DELETEs in a row after which the token was still there
-	arbiterWritten bool   // this run moved the arbiter's version: a frozen run's write must fail
-	beaten         string // how this run lost the election: trying again, it could write after a fence
-	withdrawn      string // why this run removed its own usable replacement: a rival
-	refused        string // what makes going on pointless until a person acts
-	failure        string // what failed; the same command may be run again
-	widespread     bool   // … and it is no matter of this token alone
-	commandDone    bool   // the after_store command succeeded for the present value
-	fresh          bool   // everything was read again and nothing was written since
-	renamed        bool   // the replacement got its plain name; a list may show the other one for a while
+	preflighted    bool      // every destination was proved writable
+	creates        int       // create calls sent
+	mayHaveCreated bool      // a create was sent whose outcome is not known yet
+	stores         int       // writes in a row without a clear answer
+	deletes        int       // DELETEs in a row after which the token was still there
+	arbiterWritten bool      // this run moved the arbiter's version: a frozen run's write must fail
+	announced      time.Time // when this run announced that it is about to delete the old token
+	fenced         bool      // this run wrote the arbiter's present value again, after that
+	beaten         string    // how this run lost the election: trying again, it could write after a fence
+	withdrawn      string    // why this run removed its own usable replacement: a rival
+	refused        string    // what makes going on pointless until a person acts
+	failure        string    // what failed; the same command may be run again
+	widespread     bool      // … and it is no matter of this token alone
+	commandDone    bool      // the after_store command succeeded for the present value
+	fresh          bool      // everything was read again and nothing was written since
+	renamed        bool      // the replacement got its plain name; a list may show the other one for a while
 	renameRefused  string
 	changed        bool   // something was written anywhere
 	swept          bool   // the suffix was listed as the last act
@@ -194,7 +207,7 @@ func (s *state) holds(id int64) bool {
 func (s *state) orphans() []*replacement {
 	var found []*replacement
 	for i := range s.replacements {
-		if r := &s.replacements[i]; !r.mine && !s.holds(r.id()) && !slices.Contains(s.passed, r.id()) {
+		if r := &s.replacements[i]; !r.mine && !s.holds(r.id()) && !s.tookBackFrom(r.id()) && !slices.Contains(s.passed, r.id()) {
 			found = append(found, r)
 		}
 	}

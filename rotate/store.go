@@ -21,7 +21,7 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 	if !d.mayArrive {
 		label := secrets.Label{
 			TokenID: r.id(), AccountID: u.account, Replaces: u.s.old.id,
-			Written: u.s.now, First: d.owner == empty, Ready: false,
+			Written: u.s.now, First: d.first(), Ready: false,
 		}
 		if !u.s.now.IsZero() {
 			label.Until = u.s.now.Add(u.overlapLength())
@@ -81,6 +81,15 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 // the same object are now at the version that this write returned: if anybody
 // else wrote in between, their own check-and-set still shows it.
 func (u *run) took(i int, look secrets.Content, r *replacement, version secrets.Version) {
+	u.wrote(i, look, version)
+	if u.s.old.credential == yes && u.s.old.permissions.managesTokens() && u.s.lacking(r.id()) < 0 {
+		// From here on every request of ours with the old value would look as if
+		// a consumer still used it.
+		u.api = u.Account.As(r.value)
+	}
+}
+
+func (u *run) wrote(i int, look secrets.Content, version secrets.Version) {
 	d := &u.s.destinations[i]
 	d.content = look
 	if version == "" {
@@ -94,11 +103,6 @@ func (u *run) took(i int, look secrets.Content, r *replacement, version secrets.
 		}
 	}
 	u.classify()
-	if u.s.old.credential == yes && u.s.old.permissions.managesTokens() && u.s.lacking(r.id()) < 0 {
-		// From here on every request of ours with the old value would look as if
-		// a consumer still used it.
-		u.api = u.Account.As(r.value)
-	}
 }
 
 // rivals observes again after a lost election: what the destinations hold now,

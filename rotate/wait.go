@@ -2,10 +2,12 @@ package rotate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
 // minQuietFirst is the least quiet after a first write: nobody is known to read
@@ -15,29 +17,36 @@ const minQuietFirst = 24 * time.Hour
 // wait tells whether the old token may go now. If not, it returns the stop: a
 // pending one while time alone may settle it, a refusal when a person must look.
 func (s *state) wait(w *replacement) (st step, free bool) {
-	var written, until time.Time
-	first := false
+	var labels []secrets.Label
 	for _, d := range s.destinations {
-		written, until = later(written, d.label.Written), later(until, d.label.Until)
-		first = first || d.label.First
+		labels = append(labels, d.label)
+	}
+	first := slices.ContainsFunc(labels, func(l secrets.Label) bool { return l.First })
+	return s.waitFor(w.id(), s.old.token.LastUsed, labels, first && !s.policy.Adopt, fmt.Sprintf("token %d lives on beside its replacement %d", s.old.id, w.id()))
+}
+
+// waitFor is wait for any token that is to go, by when it was last used and by the
+// labels that tell when its place was taken. both says in words that it lives on;
+// cautious, that the destinations were empty.
+func (s *state) waitFor(replacement int64, used dbtcloud.Timestamp, labels []secrets.Label, cautious bool, both string) (st step, free bool) {
+	var written, until time.Time
+	for _, l := range labels {
+		written, until = later(written, l.Written), later(until, l.Until)
 	}
 	overlap, quiet := s.overlap(written, until), s.policy.Quiet
 	if s.policy.Now {
 		quiet = 0
 	}
-	cautious := first && !s.policy.Adopt
 	if cautious {
 		quiet = max(quiet, minQuietFirst)
 	}
-	both := fmt.Sprintf("token %d lives on beside its replacement %d", s.old.id, w.id())
 	if s.now.Before(overlap) {
-		return step{do: stop, status: Pending, token: w.id(), until: overlap,
+		return step{do: stop, status: Pending, token: replacement, until: overlap,
 			because: fmt.Sprintf("%s until %s (overlap)", both, overlap.UTC().Format(time.RFC3339))}, false
 	}
 	if quiet == 0 {
 		return step{}, true
 	}
-	used := s.old.token.LastUsed
 	if used.Presence == dbtcloud.Absent || used.Presence == dbtcloud.Unreadable {
 		return refuse("%s: when it was last used cannot be seen, so a person must decide; --now ends it", both), false
 	}
@@ -59,7 +68,7 @@ func (s *state) wait(w *replacement) (st step, free bool) {
 	if used.Known() {
 		because += fmt.Sprintf(" (last used on %s)", used.Time.Format(time.RFC3339))
 	}
-	return step{do: stop, status: Pending, token: w.id(), until: quietFrom, because: because}, false
+	return step{do: stop, status: Pending, token: replacement, until: quietFrom, because: because}, false
 }
 
 // overlap is when the overlap ends: what the labels say, unless a flag of this

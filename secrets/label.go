@@ -17,6 +17,7 @@ type Label struct {
 	Written   time.Time // whole seconds; server time of dbt Cloud when the value was written (or recognised)
 	Until     time.Time // end of the overlap; zero when there is none to keep
 	First     bool      // the destination was empty: nobody is known to read it yet
+	Undoes    int64     // only in an UndoEntry: the replacement from which the token takes its place back
 	Ready     bool      // what has to happen after the value was stored in every destination has happened
 }
 
@@ -37,6 +38,21 @@ var labelChars = regexp.MustCompile(`^[A-Za-z0-9+\-=._:/@]*$`)
 // Key returns the metadata key or tag key of the entry for fp.
 func (fp Fingerprint) Key() string { return LabelPrefix + string(fp) }
 
+// Two kinds of entries stand for no value but for what a run is about to do. They
+// have keys of their own because those of values are written by every run.
+
+// DeletionEntry is the key of the entry by which a run announces that it is about
+// to delete a token. The entry says when.
+func DeletionEntry(account, token int64) Fingerprint {
+	return NewValue(fmt.Sprintf("about to delete token %d", token)).Fingerprint(account)
+}
+
+// UndoEntry is the key of the entry by which a run announces, and later ones see,
+// that a token takes its place back from this replacement.
+func UndoEntry(account, replacement int64) Fingerprint {
+	return NewValue(fmt.Sprintf("taking back from token %d", replacement)).Fingerprint(account)
+}
+
 // FingerprintOfKey is the reverse of Key; ok is false for anybody else's key.
 func FingerprintOfKey(key string) (fp Fingerprint, ok bool) {
 	rest, found := strings.CutPrefix(key, LabelPrefix)
@@ -55,6 +71,9 @@ func (l Label) Encode() string {
 	}
 	if l.Replaces != 0 {
 		parts = append(parts, "replaces="+strconv.FormatInt(l.Replaces, 10))
+	}
+	if l.Undoes != 0 {
+		parts = append(parts, "undoes="+strconv.FormatInt(l.Undoes, 10))
 	}
 	if !l.Written.IsZero() {
 		parts = append(parts, "written="+l.Written.UTC().Format(time.RFC3339))
@@ -90,6 +109,8 @@ func ParseLabel(s string) (Label, error) {
 			l.AccountID, err = strconv.ParseInt(value, 10, 64)
 		case "replaces":
 			l.Replaces, err = strconv.ParseInt(value, 10, 64)
+		case "undoes":
+			l.Undoes, err = strconv.ParseInt(value, 10, 64)
 		case "written":
 			l.Written, err = parseTime(value)
 		case "until":
@@ -103,7 +124,7 @@ func ParseLabel(s string) (Label, error) {
 			return Label{}, fmt.Errorf("label has an unreadable %s", key)
 		}
 	}
-	if l.TokenID <= 0 || l.AccountID <= 0 || l.Replaces < 0 {
+	if l.TokenID <= 0 || l.AccountID <= 0 || l.Replaces < 0 || l.Undoes < 0 {
 		return Label{}, fmt.Errorf("label names no token")
 	}
 	return l, nil

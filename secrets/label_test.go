@@ -12,7 +12,8 @@ func TestLabelRoundTrip(t *testing.T) {
 		"token=901/account=12345": {TokenID: 901, AccountID: 12345},
 		"token=901/account=12345/replaces=777/written=2026-11-23T02:15:04Z/until=2026-11-24T02:15:04Z": {
 			TokenID: 901, AccountID: 12345, Replaces: 777, Written: at, Until: at.Add(24 * time.Hour)},
-		"token=1/account=2/written=2026-11-23T02:15:04Z/first=true": {TokenID: 1, AccountID: 2, Written: at, First: true},
+		"token=777/account=12345/replaces=700/undoes=901/ready=true": {TokenID: 777, AccountID: 12345, Replaces: 700, Undoes: 901, Ready: true},
+		"token=1/account=2/written=2026-11-23T02:15:04Z/first=true":  {TokenID: 1, AccountID: 2, Written: at, First: true},
 	} {
 		if got := l.Encode(); got != want {
 			t.Errorf("encoded as %s, want %s", got, want)
@@ -32,7 +33,7 @@ func TestLabelIsWrittenInUTCAndWholeSeconds(t *testing.T) {
 
 func TestLongestLabelFitsAnAWSTag(t *testing.T) {
 	last := time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.FixedZone("", -1))
-	l := Label{TokenID: math.MaxInt64, AccountID: math.MaxInt64, Replaces: math.MaxInt64, Written: last.Add(-time.Hour), Until: last.Add(-time.Hour), First: true}
+	l := Label{TokenID: math.MaxInt64, AccountID: math.MaxInt64, Replaces: math.MaxInt64, Undoes: math.MaxInt64, Written: last.Add(-time.Hour), Until: last.Add(-time.Hour), First: true, Ready: true}
 	s := l.Encode()
 	if len(s) > MaxLabelLength || !labelChars.MatchString(s) {
 		t.Errorf("%d characters: %s", len(s), s)
@@ -49,7 +50,7 @@ func TestLongestLabelFitsAnAWSTag(t *testing.T) {
 func TestParseLabelRefuses(t *testing.T) {
 	for _, s := range []string{
 		"", "token=1", "account=2", "token=0/account=2", "token=-1/account=2", "token=1/account=-2", "token=x/account=2",
-		"token=1/account=2/replaces=-7", "token=1/account=2/replaces=", "token=9223372036854775808/account=2",
+		"token=1/account=2/replaces=-7", "token=1/account=2/replaces=", "token=1/account=2/undoes=-7", "token=9223372036854775808/account=2",
 		"token=1/account=2/written=yesterday", "token=1/account=2/until=", "token=1/account=2/first=maybe",
 		"token=1/account=2/written=0000-01-01T00:00:00Z", "token=1/account=2/written=0001-01-01T00:00:00+01:00",
 		"token=1/account=2/note=a b", "token=1/account=2\n", "token=1/account=2/x=" + string(make([]byte, 300)), secret + "!",

@@ -51,6 +51,11 @@ type Store interface {
 	// for an object that does not exist yet; a store that cannot keeps the
 	// entries until the first Write and attaches them before the value.
 	Label(ctx context.Context, ref Ref, set Labels, drop []Fingerprint) error
+	// Recall returns the newest value that ref held before its present version
+	// and that is accepts: of that field alone, whatever the others held then.
+	// Empty: no version that can be recovered has one. Versions that were deleted
+	// or that have no text there are passed over.
+	Recall(ctx context.Context, ref Ref, is func(Value) bool) (Value, error)
 	// Check proves that ref can be read, written and labelled, as far as that
 	// can be told without changing anything, and that the store keeps the
 	// previous version.
@@ -78,7 +83,7 @@ var (
 
 // Error is how every store reports a failure: what was done to which reference.
 type Error struct {
-	Op  string // "reading", "writing", "labelling", "checking"
+	Op  string // "reading", "writing", "labelling", "recalling", "checking"
 	Ref Ref
 	Err error
 }

@@ -155,7 +155,7 @@ func (a *app) announced(r rotate.Result) notify.Rotation {
 		n.Remedy = a.pasted(program + " rotate --pending --yes")
 	case rotate.Refused:
 		n.Remedy = a.pasted(fmt.Sprintf("%s rotate --account %s --token-id %d --dry-run", program, shellWord(r.Account), r.OldTokenID))
-	case rotate.Rotated, rotate.Unchanged, rotate.Planned:
+	case rotate.Rotated, rotate.Undone, rotate.Unchanged, rotate.Planned:
 	}
 	return n
 }

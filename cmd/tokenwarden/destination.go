@@ -72,7 +72,9 @@ func (h held) String() string {
 func (h held) follows(old int64) bool {
 	replaces := map[int64]int64{}
 	for _, l := range h.labels {
-		replaces[l.TokenID] = l.Replaces
+		if l.Replaces != 0 { // an entry without may be one that stands for no value
+			replaces[l.TokenID] = l.Replaces
+		}
 	}
 	for id, hops := h.label.TokenID, 0; id != 0 && hops <= len(replaces); hops++ {
 		if id = replaces[id]; id == old {

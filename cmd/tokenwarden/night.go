@@ -167,7 +167,7 @@ func (n *night) took(results []rotate.Result, failures []error) error {
 // retired reports whether a token went tonight.
 func (n *night) retired() bool {
 	for _, r := range n.rotating.results {
-		if r.Status == rotate.Rotated {
+		if r.Status == rotate.Rotated || r.Status == rotate.Undone {
 			return true
 		}
 	}

@@ -76,7 +76,7 @@ func (n *night) summary() string {
 		counts[r.Status]++
 	}
 	var rotations []string
-	for _, s := range []rotate.Status{rotate.Failed, rotate.Refused, rotate.Pending, rotate.Rotated} {
+	for _, s := range []rotate.Status{rotate.Failed, rotate.Refused, rotate.Pending, rotate.Rotated, rotate.Undone} {
 		if counts[s] > 0 {
 			rotations = append(rotations, fmt.Sprintf("%d %s", counts[s], s))
 		}

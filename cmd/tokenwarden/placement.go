@@ -179,10 +179,12 @@ func (p placement) split(ctx context.Context, r *rotation, refs []secrets.Ref) (
 
 // underWay lists the rotations of an account, by the old token's id.
 func (p placement) underWay(ctx context.Context, c *account) (rotations []*rotation, unread []error) {
-	add := func(old int64, name string) {
-		if !slices.ContainsFunc(rotations, func(r *rotation) bool { return r.request.TokenID == old }) {
-			rotations = append(rotations, &rotation{account: c, name: name, request: rotate.Request{TokenID: old}})
+	add := func(old int64, name string) *rotation {
+		if i := slices.IndexFunc(rotations, func(r *rotation) bool { return r.request.TokenID == old }); i >= 0 {
+			return rotations[i]
 		}
+		rotations = append(rotations, &rotation{account: c, name: name, request: rotate.Request{TokenID: old}})
+		return rotations[len(rotations)-1]
 	}
 	for _, n := range c.survey.InFlight() {
 		add(n.ID, n.Name)
@@ -194,9 +196,11 @@ func (p placement) underWay(ctx context.Context, c *account) (rotations []*rotat
 		}
 	}
 	for _, h := range p.lookAll(ctx, c.ID, refs) {
-		switch {
+		switch id := h.undone(c.ID, c.survey.Tokens); {
 		case h.err != nil:
 			unread = append(unread, h.err)
+		case id != 0:
+			add(id, "").request.Undo = true // to be finished the way that it was begun last
 		case h.label.Replaces != 0 && h.label.AccountID == c.ID:
 			add(h.label.Replaces, "")
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -19,6 +20,7 @@ type rotateOptions struct {
 	pending      bool
 	flagged      bool
 	max          int // with flagged; 0: what the configuration says
+	undo         bool
 	to           []secrets.Ref
 	dryRun, yes  bool
 	overlap      *time.Duration
@@ -49,6 +51,7 @@ func (a *app) rotateCommand() *cli.Command {
 			"tokenwarden rotate --flagged --max 20 --dry-run",
 			"tokenwarden rotate --token-id 777 --compromised --reason 'its value was in a public build log'",
 			"tokenwarden rotate --pending --yes",
+			"tokenwarden rotate --undo --token-id 777 --yes",
 		},
 		flags: []cli.Flag{
 			identifier("token-id", "the token with this `ID`", &o.tokenID),
@@ -56,6 +59,7 @@ func (a *app) rotateCommand() *cli.Command {
 			toggle("flagged", "all tokens that an audit flags for their age and whose destinations are labelled as theirs: oldest first, at most --max", &o.flagged),
 			count("max", "with --flagged: rotate at most `N` tokens (default: the configuration's, else 5)", &o.max, 1, math.MaxInt32),
 			toggle("pending", "finish whatever earlier runs, on any machine, left unfinished", &o.pending),
+			toggle("undo", "while the token lives: put its value back in the place of its replacement's, prove it, and delete the replacement", &o.undo),
 			references("to", "destination `REF`, added to the configured ones; may be repeated", &o.to),
 			toggle("dry-run", "show what would be done and change nothing", &o.dryRun),
 			toggle("yes", "act without asking", &o.yes),
@@ -77,6 +81,8 @@ func (a *app) rotateCommand() *cli.Command {
 // asked says what the flags asked for.
 func (o *rotateOptions) asked() string {
 	switch {
+	case o.undo:
+		return "asked to undo the rotation of a token"
 	case o.pending:
 		return "asked to finish pending rotations"
 	case o.flagged:
@@ -121,7 +127,7 @@ func (o *rotateOptions) check(a *app) error {
 	case !o.yes && !o.dryRun && !a.terminal():
 		return misuseHint("look at it with --dry-run first", "--yes is needed to act where no terminal can be asked")
 	}
-	if err := o.checkCompromised(); err != nil {
+	if err := cmp.Or(o.checkCompromised(), o.checkUndo()); err != nil {
 		return err
 	}
 	for _, ref := range o.to {

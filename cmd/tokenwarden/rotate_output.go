@@ -120,11 +120,7 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 		writePlan(line, r.Plan)
 	} else {
 		for _, d := range r.Destinations {
-			held := "does not hold the new value"
-			if d.Written && d.ReadBack {
-				held = "holds the new value, read back"
-			}
-			line("destination", d.Ref+" "+held)
+			line("destination", d.Ref+" "+holding(r, d))
 		}
 	}
 	var done []string

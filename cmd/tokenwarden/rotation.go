@@ -167,6 +167,7 @@ func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([
 	if err != nil || r.decided != nil {
 		return []*rotation{r}, nil, err
 	}
+	r.request.Undo = o.undo
 	if err := p.place(ctx, r); err != nil {
 		return nil, nil, err
 	}

@@ -33,11 +33,14 @@ func (w *Watch) Settled() []string {
 
 // Overlapping returns what is not as it has to be while the old token lives on
 // beside its replacement: both are active, and every destination holds the
-// replacement's value.
+// replacement's value; for an undo, the old token's.
 func (w *Watch) Overlapping() []string {
 	living := w.Living()
 	if len(living) != 2 || living[0].ID != w.old {
 		return []string{fmt.Sprintf("G3: during the overlap there are %s", names(living))}
+	}
+	if w.undo {
+		return w.lacking(living[0])
 	}
 	return w.lacking(living[1])
 }

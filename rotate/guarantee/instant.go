@@ -15,15 +15,18 @@ import (
 // observe hears of each request before and after its effect, with the simulator
 // locked.
 func (w *Watch) observe(e dbtcloudtest.Event) {
-	if e.Phase == dbtcloudtest.Before {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if e.Phase == dbtcloudtest.Before {
+		t, _ := e.View.Token(tokenOf(e.Request.Path))
+		w.dying = e.Request.Operation == "delete-token" && t.Active()
+		return
+	}
 	w.learn(e.Request)
 	if e.Request.Method != http.MethodGet {
 		w.strangers(e.View)
 		w.retirement(e)
+		w.dismissal(e)
 	}
 	w.destinations(e.View)
 }
@@ -47,6 +50,7 @@ func (w *Watch) Changed(c secretstest.Change) {
 		switch c.By {
 		case secretstest.Write:
 			p.ours = true
+			w.stored[p.value.Reveal()] = true
 		case secretstest.ByHand:
 			p.ours = false
 		}
@@ -163,6 +167,9 @@ func (w *Watch) retirement(e dbtcloudtest.Event) {
 	if !lived || w.oldLives {
 		return
 	}
+	if w.undo {
+		w.broken("G2", "token %d was deleted, whose place was to be taken back", w.old)
+	}
 	first, _ := e.View.TokenByValue(w.places[0].value.Reveal())
 	replacement, _ := e.View.Token(first)
 	switch {
@@ -192,6 +199,28 @@ func (w *Watch) retirement(e dbtcloudtest.Event) {
 	}
 	if !w.run.authenticated[first] {
 		w.broken("G2", "token %d was deleted before the value of its replacement %d had authenticated", w.old, first)
+	}
+}
+
+// dismissal is G2 for an undo, at the moment when a replacement goes by a request
+// whose value consumers may have read.
+func (w *Watch) dismissal(e dbtcloudtest.Event) {
+	gone, _ := e.View.Token(tokenOf(e.Request.Path))
+	if !w.undo || !w.dying || gone.Active() || gone.ID == w.old || !w.stored[gone.Value] {
+		return
+	}
+	old, _ := e.View.Token(w.old)
+	late := e.Request.Fault == dbtcloudtest.TimeoutLate // the run that asked for it may be over
+	for _, p := range w.places {
+		switch {
+		case p.value.Reveal() != old.Value || !old.Active():
+			w.broken("G2", "replacement %d was deleted before %s held the value of the living token %d", gone.ID, p.ref, w.old)
+		case !late && !w.blind && !w.run.readBack[p.ref.Place()].Equal(p.value):
+			w.broken("G2", "replacement %d was deleted before the value of %s was read back", gone.ID, p.ref)
+		}
+	}
+	if !late && !w.run.authenticated[w.old] {
+		w.broken("G2", "replacement %d was deleted before the value of token %d had authenticated", gone.ID, w.old)
 	}
 }
 

@@ -10,6 +10,9 @@
 //   - G2 when the old token is deleted: the replacement is in every destination
 //     and equal, and this very run has read all that back and authenticated with
 //     the value;
+//   - for an undo the other way round: the old token stays, and its replacement goes
+//     when this very run has read the old value back from every destination and
+//     authenticated with it;
 //   - G3 when asked, at an end: see Settled;
 //   - G5 when asked, at the end of each run: see Creates;
 //   - G7 and G8 at each write: what is overwritten is nobody else's, and known by
@@ -33,6 +36,7 @@ type Watch struct {
 	sim     *dbtcloudtest.Sim
 	account int64
 	old     int64
+	undo    bool                         // the runs take the old token's place back
 	blind   bool                         // what the runs read from the stores is not to be seen
 	want    []string                     // the old token's permissions
 	others  map[int64]dbtcloudtest.Token // what was there before, the old token excepted
@@ -43,6 +47,8 @@ type Watch struct {
 	mu         sync.Mutex
 	places     []place
 	oldLives   bool
+	dying      bool            // the token that the present request deletes is active
+	stored     map[string]bool // the values that writes of ours have put into a destination
 	run        evidence
 	violations []string
 }
@@ -90,7 +96,7 @@ func Outside(sim *dbtcloudtest.Sim, old int64, holds map[secrets.Ref]secrets.Con
 }
 
 func outside(sim *dbtcloudtest.Sim, old int64, holds map[secrets.Ref]secrets.Content) *Watch {
-	w := &Watch{sim: sim, account: sim.AccountID(), old: old, blind: true, others: map[int64]dbtcloudtest.Token{}, oldLives: true, run: newEvidence()}
+	w := &Watch{sim: sim, account: sim.AccountID(), old: old, blind: true, others: map[int64]dbtcloudtest.Token{}, stored: map[string]bool{}, oldLives: true, run: newEvidence()}
 	for _, t := range sim.Tokens() {
 		if t.ID == old {
 			w.want = permissions(t)
@@ -103,6 +109,14 @@ func outside(sim *dbtcloudtest.Sim, old int64, holds map[secrets.Ref]secrets.Con
 	}
 	slices.SortFunc(w.places, func(a, b place) int { return strings.Compare(a.ref.Place(), b.ref.Place()) })
 	return w
+}
+
+// Undo says that from now on the runs take the old token's place back from its
+// replacement: that is to go, and the old token to stay.
+func (w *Watch) Undo() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.undo = true
 }
 
 // Begin says that a new run, as another process, begins. The simulator's log of

@@ -217,6 +217,56 @@ func TestWhatTheWatchSees(t *testing.T) {
 	}
 }
 
+// undoing are the deeds of an undo, after a rotation into its overlap.
+func undoing() []deed {
+	return []deed{
+		{"authenticate", func(c *clerk) { c.send(c.sim.ValueOf(777), "GET", "", "") }},
+		{"write first", func(c *clerk) { c.write(c.refs[0], 777) }},
+		{"write second", func(c *clerk) { c.write(c.refs[1], 777) }},
+		{"read first", func(c *clerk) { c.read(c.refs[0]) }},
+		{"read second", func(c *clerk) { c.read(c.refs[1]) }},
+		{"delete", func(c *clerk) { c.ask("DELETE", c.token(c.made), "") }},
+	}
+}
+
+func TestWhatTheWatchSeesOfAnUndo(t *testing.T) {
+	for name, tc := range map[string]struct {
+		instead map[string]func(*clerk)
+		says    string // "": nothing is wrong
+	}{
+		"as it has to be":       {nil, ""},
+		"no authentication":     {map[string]func(*clerk){"authenticate": nothing}, "G2: replacement 778 was deleted before the value of token 777 had authenticated"},
+		"one place left out":    {map[string]func(*clerk){"write second": nothing}, "G2: replacement 778 was deleted before vault://secret/b#token held"},
+		"not read back":         {map[string]func(*clerk){"read second": nothing}, "G2: replacement 778 was deleted before the value of vault://secret/b#token was read back"},
+		"deleted too early":     {map[string]func(*clerk){"write first": func(c *clerk) { c.ask("DELETE", c.token(c.made), "") }}, "G1: vault://secret/a"},
+		"the wrong one deleted": {map[string]func(*clerk){"delete": func(c *clerk) { c.ask("DELETE", c.token(777), "") }}, "whose place was to be taken back"},
+		"never deleted":         {map[string]func(*clerk){"delete": nothing}, "G3: 2 active tokens"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newClerk(t)
+				c.rotateWith(map[string]func(*clerk){"delete": nothing})
+				c.watch.Undo()
+				c.watch.Begin()
+				if over := c.watch.Overlapping(); len(over) == 0 {
+					t.Error("nothing is back yet, and the watch does not see it")
+				}
+				for _, d := range undoing() {
+					do := d.do
+					if other, changed := tc.instead[d.name]; changed {
+						do = other
+					}
+					do(c)
+				}
+				wrong := strings.Join(slices.Concat(c.watch.Violations(), c.watch.Settled()), "; ")
+				if says := strings.ReplaceAll(tc.says, "778", fmt.Sprint(c.made)); (says == "") != (wrong == "") || !strings.Contains(wrong, says) {
+					t.Errorf("the watch says %q, and not %q", wrong, says)
+				}
+			})
+		})
+	}
+}
+
 func TestALookedUpCreateMayBeRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClerk(t)

@@ -119,6 +119,19 @@ func (s *Store) Check(ctx context.Context, ref secrets.Ref) error {
 	return wrap("checking", ref, err)
 }
 
+// Recall implements secrets.Store: ten values before the present one are kept.
+func (s *Store) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (found secrets.Value, err error) {
+	err = s.view(ctx, ref, func(r *record) {
+		for _, p := range r.Previous {
+			if is(p.Value.Value) {
+				found = p.Value.Value
+				return
+			}
+		}
+	})
+	return found, wrap("recalling", ref, err)
+}
+
 // Entry is a value that a key held before its present one.
 type Entry struct {
 	Value   secrets.Value

@@ -57,7 +57,7 @@ var badCredentials = map[string]string{
 }
 
 // reading are the actions that change nothing.
-var reading = map[string]bool{"GetSecretValue": true, "DescribeSecret": true}
+var reading = map[string]bool{"GetSecretValue": true, "DescribeSecret": true, "ListSecretVersionIds": true}
 
 // explain turns what the SDK returned into an error in words: what happened, what
 // to do, and one of package secrets or of the above to decide on. It repeats

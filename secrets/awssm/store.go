@@ -113,6 +113,19 @@ func (s *Store) Label(ctx context.Context, ref secrets.Ref, set secrets.Labels, 
 	})
 }
 
+// Recall implements secrets.Store. AWS keeps a version without a staging label
+// until there are more than a hundred.
+func (s *Store) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (value secrets.Value, err error) {
+	err = s.with(ctx, "recalling", ref, func(ctx context.Context, x *secret) error {
+		value, err = x.recall(ctx, is)
+		return err
+	})
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	return value, nil
+}
+
 // Check implements secrets.Store. It refuses a secret that must not be written
 // to, and proves permissions with requests that cannot have an effect: see
 // (*secret).prove.

@@ -36,10 +36,12 @@ func (m *Memory) Labels(ref secrets.Ref) secrets.Labels {
 func (m *Memory) Previous(ref secrets.Ref) []secrets.Value {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	versions := m.object(ref).versions
-	var values []secrets.Value
-	for _, v := range slices.Backward(versions[:max(0, len(versions)-1)]) {
-		if value := v.fields[ref.Field]; !value.Empty() {
+	return m.object(ref).previous(ref.Field)
+}
+
+func (o *object) previous(field string) (values []secrets.Value) {
+	for _, v := range slices.Backward(o.versions[:max(0, len(o.versions)-1)]) {
+		if value := v.fields[field]; !value.Empty() {
 			values = append(values, value)
 		}
 	}

@@ -15,13 +15,14 @@ const (
 	Read   Op = "read"
 	Write  Op = "write"
 	Label  Op = "label"
+	Recall Op = "recall"
 	Check  Op = "check"
 	ByHand Op = "by hand" // only in Change: somebody used other tools
 )
 
 // doing is the Op of a secrets.Error.
 func (op Op) doing() string {
-	return map[Op]string{Read: "reading", Write: "writing", Label: "labelling", Check: "checking"}[op]
+	return map[Op]string{Read: "reading", Write: "writing", Label: "labelling", Recall: "recalling", Check: "checking"}[op]
 }
 
 // Call is one call on a store.
@@ -91,6 +92,18 @@ func (i *Intercept) Label(ctx context.Context, ref secrets.Ref, set secrets.Labe
 	return i.through(ctx, Call{Op: Label, Ref: ref, Set: set, Drop: drop}, func() error {
 		return i.Store.Label(ctx, ref, set, drop)
 	})
+}
+
+// Recall implements secrets.Store.
+func (i *Intercept) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (v secrets.Value, err error) {
+	err = i.through(ctx, Call{Op: Recall, Ref: ref}, func() error {
+		v, err = i.Store.Recall(ctx, ref, is)
+		return err
+	})
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	return v, nil
 }
 
 // Check implements secrets.Store.

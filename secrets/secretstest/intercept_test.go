@@ -63,10 +63,11 @@ func TestInterceptSeesEveryCall(t *testing.T) {
 	_, conflict := i.Write(ctx, ref, secrets.Write{Value: secrets.NewValue("b")})
 	_ = i.Label(ctx, ref, secrets.Labels{"0123456789abcdef": {TokenID: 1}}, []secrets.Fingerprint{"f"})
 	_ = i.Check(ctx, ref)
+	_, _ = i.Recall(ctx, ref, func(secrets.Value) bool { return true })
 	want := []struct {
 		op Op
 		n  int
-	}{{Read, 1}, {Write, 1}, {Write, 2}, {Label, 1}, {Check, 1}}
+	}{{Read, 1}, {Write, 1}, {Write, 2}, {Label, 1}, {Check, 1}, {Recall, 1}}
 	if len(before) != len(want) || len(after) != len(want) {
 		t.Fatalf("%d calls before, %d after, want %d", len(before), len(after), len(want))
 	}

@@ -95,6 +95,21 @@ func (m *Memory) Label(ctx context.Context, ref secrets.Ref, set secrets.Labels,
 	return nil
 }
 
+// Recall implements secrets.Store.
+func (m *Memory) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (secrets.Value, error) {
+	unlock, err := m.begin(ctx, Recall, ref)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	defer unlock()
+	for _, v := range m.object(ref).previous(ref.Field) {
+		if is(v) {
+			return v, nil
+		}
+	}
+	return secrets.Value{}, nil
+}
+
 // Check implements secrets.Store.
 func (m *Memory) Check(ctx context.Context, ref secrets.Ref) error {
 	for _, op := range []Op{Check, Read, Write, Label} {

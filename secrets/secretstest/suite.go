@@ -89,6 +89,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"written by hand", testByHand, func(h Harness) bool { return h.ByHand != nil }},
 		{"rolled back by hand", testRollback, func(h Harness) bool { return h.Rollback != nil }},
 		{"previous values", testPrevious, func(h Harness) bool { return h.Previous != nil }},
+		{"recalled values", testRecall, nil},
 		{"other metadata", testMetadata, func(h Harness) bool { return h.SetMetadata != nil }},
 		{"lost reply", testLostReply, func(h Harness) bool { return h.LoseReply != nil }},
 		{"reading denied", testDenyReading, func(h Harness) bool { return h.DenyReading != nil }},

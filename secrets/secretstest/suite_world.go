@@ -62,6 +62,52 @@ func testPrevious(s *suite) {
 	}
 }
 
+// Recall finds a value by itself, of its own field, and never the present one.
+func testRecall(s *suite) {
+	ref, beside := s.Ref("recalled", "token"), s.Ref("recalled", "beside")
+	is := func(name string) func(secrets.Value) bool {
+		return func(v secrets.Value) bool { return v.Reveal() == value(name) }
+	}
+	recall := func(ref secrets.Ref, name, want string) {
+		s.Helper()
+		got, err := s.Store.Recall(s.ctx, ref, is(name))
+		s.clean(err)
+		if err != nil || got.Reveal() != want {
+			s.Errorf("recalling %q of %s: %d bytes, %v", name, ref, len(got.Reveal()), err)
+		}
+	}
+	recall(ref, "one", "")
+	v := s.write(ref, value("one"), "")
+	recall(ref, "one", "")
+	if ref.Object() == beside.Object() {
+		v = s.write(beside, value("other"), v)
+	} else {
+		s.write(beside, value("other"), "")
+	}
+	for _, name := range []string{"two", "three", "two", "four"} {
+		v = s.write(ref, value(name), v)
+	}
+	before := s.read(ref)
+	recall(ref, "one", value("one"))
+	recall(ref, "two", value("two"))
+	recall(ref, "three", value("three"))
+	recall(ref, "four", "")
+	recall(ref, "other", "")
+	recall(ref, "never there", "")
+	var newest []string
+	if _, err := s.Store.Recall(s.ctx, ref, func(v secrets.Value) bool { newest = append(newest, v.Reveal()); return false }); err != nil {
+		s.Error(err)
+	}
+	if len(newest) == 0 || newest[0] != value("two") || slices.Contains(newest, "") {
+		s.Errorf("asked about %q", newest)
+	}
+	if after := s.read(ref); after.Version != before.Version || len(after.Labels) != len(before.Labels) {
+		s.Error("recalling changed something")
+	}
+	_, err := s.Store.Recall(s.ctx, secrets.Ref{Scheme: secrets.Env, Path: "TOKENWARDEN_SUITE"}, is("one"))
+	s.fails(err, secrets.ErrNotWritable)
+}
+
 // A lost reply is not a conflict, and the value is there for whoever looks.
 func testLostReply(s *suite) {
 	for _, exists := range []bool{false, true} {

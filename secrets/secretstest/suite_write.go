@@ -146,6 +146,8 @@ func testCancelled(s *suite) {
 	s.fails(err, context.Canceled)
 	s.fails(s.Store.Label(ctx, ref, secrets.Labels{fingerprint("late"): label(1)}, nil), context.Canceled)
 	s.fails(s.Store.Check(ctx, ref), context.Canceled)
+	_, err = s.Store.Recall(ctx, ref, func(secrets.Value) bool { return true })
+	s.fails(err, context.Canceled)
 	if c := s.holds(ref, value("kept")); c.Version != v || len(c.Labels) != 0 {
 		s.Errorf("cancelled calls left version %q and %d labels", c.Version, len(c.Labels))
 	}

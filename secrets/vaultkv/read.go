@@ -116,6 +116,7 @@ func versionOf(meta map[string]any) (version, error) {
 // nothing at the path.
 type metadata struct {
 	version     int // the current one, 0 before the first
+	oldest      int // the first that is kept; 0: not said
 	maxVersions int // 0: as the mount says
 	deleteAfter string
 	custom      map[string]any
@@ -133,6 +134,7 @@ func (s *Store) metadata(ctx context.Context, p place) (metadata, error) {
 	if m.version, err = integer(secret.Data["current_version"]); err != nil {
 		return metadata{}, err
 	}
+	m.oldest, _ = integer(secret.Data["oldest_version"]) // a bound that saves requests, no more
 	m.custom, _ = secret.Data["custom_metadata"].(map[string]any)
 	return m, nil
 }

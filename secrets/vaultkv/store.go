@@ -77,6 +77,12 @@ func (s *Store) Label(ctx context.Context, ref secrets.Ref, set secrets.Labels, 
 	return failed("labelling", ref, s.label(ctx, ref, set, drop))
 }
 
+// Recall implements secrets.Store.
+func (s *Store) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (secrets.Value, error) {
+	value, err := s.recall(ctx, ref, is)
+	return value, failed("recalling", ref, err)
+}
+
 // Check implements secrets.Store: by reading, and by asking Vault what the
 // token may do. It changes nothing.
 func (s *Store) Check(ctx context.Context, ref secrets.Ref) error {

@@ -23,6 +23,9 @@ type request struct {
 	TagKeys                    []string
 	RecoveryWindowInDays       *int
 	ForceDeleteWithoutRecovery bool
+	IncludeDeprecated          bool
+	MaxResults                 *int
+	NextToken                  string
 }
 
 // actions are what the service can do. The lock is held.
@@ -31,6 +34,7 @@ var actions = map[string]func(*Server, request) (any, *failure){
 	"PutSecretValue":           (*Server).putSecretValue,
 	"GetSecretValue":           (*Server).getSecretValue,
 	"DescribeSecret":           (*Server).describeSecret,
+	"ListSecretVersionIds":     (*Server).listSecretVersionIDs,
 	"UpdateSecretVersionStage": (*Server).updateSecretVersionStage,
 	"TagResource":              (*Server).tagResource,
 	"UntagResource":            (*Server).untagResource,

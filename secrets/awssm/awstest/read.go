@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -74,6 +75,45 @@ func (s *Server) describeSecret(in request) (any, *failure) {
 	if replicas != nil {
 		out["ReplicationStatus"] = replicas
 	}
+	return out, nil
+}
+
+func (s *Server) listSecretVersionIDs(in request) (any, *failure) {
+	x, f := s.use(in.SecretID)
+	if f != nil {
+		return nil, f
+	}
+	var all []map[string]any
+	for _, v := range x.versions {
+		if len(v.stages) == 0 && !in.IncludeDeprecated {
+			continue
+		}
+		entry := map[string]any{"VersionId": v.id, "CreatedDate": seconds(v.created)}
+		if len(v.stages) > 0 {
+			entry["VersionStages"] = slices.Clone(v.stages)
+		}
+		all = append(all, entry)
+	}
+	size, from := 100, 0
+	if in.MaxResults != nil {
+		size = *in.MaxResults
+	}
+	if size < 1 || size > 100 {
+		return nil, refuse("InvalidParameterException", "1 validation error detected: Value at 'maxResults' failed to satisfy constraint: Member must have value between 1 and 100")
+	}
+	if in.NextToken != "" {
+		n, err := strconv.Atoi(in.NextToken)
+		if err != nil || n < 0 || n > len(all) {
+			return nil, refuse("InvalidNextTokenException", "The NextToken value is invalid.")
+		}
+		from = n
+	}
+	out := named(x, nil)
+	to := min(from+size, len(all))
+	if to < len(all) {
+		out["NextToken"] = strconv.Itoa(to)
+	}
+	out["Versions"] = append([]map[string]any{}, all[from:to]...)
 	return out, nil
 }
 

@@ -125,6 +125,39 @@ func TestVersions(t *testing.T) {
 				t.Errorf("%v", out)
 			}
 		}},
+		{"versions are listed with their staging labels, and without any on request", reference + "API_ListSecretVersionIds.html (IncludeDeprecated)", func(t *testing.T, w *world) {
+			w.create(t)
+			w.put(t, 2)
+			w.put(t, 3)
+			listed := func(in object) []any {
+				in["SecretId"] = "x"
+				versions, _ := w.must(t, "ListSecretVersionIds", in)["Versions"].([]any)
+				return versions
+			}
+			if got := listed(object{}); len(got) != 2 {
+				t.Errorf("%v", got)
+			}
+			all := listed(object{"IncludeDeprecated": true})
+			if len(all) != 3 || all[0].(object)["VersionId"] != id(1) || all[0].(object)["VersionStages"] != nil || all[0].(object)["CreatedDate"] == nil {
+				t.Errorf("%v", all)
+			}
+			w.fails(t, "ResourceNotFoundException", "ListSecretVersionIds", object{"SecretId": "y"})
+		}},
+		{"a list has at most 100 versions, and a token for the rest", reference + "API_ListSecretVersionIds.html (MaxResults, NextToken)", func(t *testing.T, w *world) {
+			w.create(t)
+			w.put(t, 2)
+			w.put(t, 3)
+			in := object{"SecretId": "x", "IncludeDeprecated": true, "MaxResults": 2}
+			first := w.must(t, "ListSecretVersionIds", in)
+			in["NextToken"] = first["NextToken"]
+			second := w.must(t, "ListSecretVersionIds", in)
+			if len(first["Versions"].([]any)) != 2 || len(second["Versions"].([]any)) != 1 || second["NextToken"] != nil {
+				t.Errorf("%v, then %v", first, second)
+			}
+			in["NextToken"] = "nonsense"
+			w.fails(t, "InvalidNextTokenException", "ListSecretVersionIds", in)
+			w.fails(t, "InvalidParameterException", "ListSecretVersionIds", object{"SecretId": "x", "MaxResults": 101})
+		}},
 		{"versions without staging labels are removed beyond 100, but not on their first day", guide + "reference_limits.html", func(t *testing.T, w *world) {
 			w.create(t)
 			for n := 2; n <= 120; n++ {

@@ -90,6 +90,17 @@ func testDeleted(t *testing.T, s Server) {
 		if got := s.fields(t, how); !reflect.DeepEqual(got, map[string]any{"token": "new"}) {
 			t.Errorf("%s: fields are %v", how, got)
 		}
+		is := func(v secrets.Value) bool { return v.Reveal() == "old" }
+		if v, err := store.Recall(t.Context(), r, is); err != nil || !v.Empty() {
+			t.Errorf("%s: recalled a value of %d bytes, %v", how, len(v.Reveal()), err)
+		}
+		if how == "destroy" {
+			continue
+		}
+		s.Must(t, "POST", "secret/undelete/"+how, map[string]any{"versions": []int{1}})
+		if v, err := store.Recall(t.Context(), r, is); err != nil || v.Reveal() != "old" {
+			t.Errorf("undeleted: recalled a value of %d bytes, %v", len(v.Reveal()), err)
+		}
 	}
 }
 
