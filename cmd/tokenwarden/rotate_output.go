@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -43,9 +42,7 @@ func (a *app) writeRotations(o rotateOptions, results []rotate.Result, failures 
 	if many != nil {
 		document.bulkFields = many.fields()
 	}
-	encoder := json.NewEncoder(a.env.stdout)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(document)
+	return a.writeJSON(document)
 }
 
 // rotationsText is the results for a person.
