@@ -25,15 +25,11 @@ type selection struct {
 // what it needs it takes no token at all.
 func (a *app) flagged(ctx context.Context, cfg config.Config) (selection, error) {
 	var s selection
-	all, failures, err := a.surveys(ctx, cfg)
+	all, assignments, failures, err := a.assigned(ctx, cfg)
 	if err != nil {
 		return s, err
 	}
 	s.failures = failures
-	assignments, err := a.plan(ctx, cfg, surveyedAll(all))
-	if err != nil {
-		return s, err
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
 	defer cancel()
 	for _, c := range all {
