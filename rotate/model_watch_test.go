@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
@@ -181,7 +180,7 @@ func (m *model) retired(p *modelProcess, v dbtcloudtest.View) {
 		t, _ := v.Token(id)
 		facts := []fact{valueAt(ref), stateOf(id), permissionsOf(id), permissionsOf(p.target)}
 		switch {
-		case m.unseen(p, facts...) || m.lied(ref) || m.overslept(p):
+		case m.unseenAnywhere(p, facts...) || m.lied(ref) || m.overslept(p):
 		case id == p.target || !t.Active():
 			m.violate("%s deleted the old token %d while %s holds the value of %d (active: %v)", p, p.target, ref, id, t.Active())
 		case !slices.Equal(rights(t), rights(token(v, p.target))):
@@ -394,15 +393,4 @@ func lastUsed(t dbtcloudtest.Token) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// tokenInPath takes the token's id out of a path; 0: there is none.
-func tokenInPath(path string) int64 {
-	_, rest, _ := strings.Cut(path, "/service-tokens/")
-	digits, _, _ := strings.Cut(rest, "/")
-	id, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return id
 }
