@@ -37,6 +37,7 @@ var humanReasons = []struct {
 	{"still lives: finish that rotation first", []string{"renamed"}},
 	{"nothing can bring it back", []string{"deleted", "a frozen DELETE"}},
 	{"the destinations disagree", []string{"store"}},
+	{"is not accepted by the service", []string{"a false --adopt"}},
 	{"no version that can be recovered", []string{"store"}},
 	{"nothing that could be brought back there", []string{"store"}},
 }

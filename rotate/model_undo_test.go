@@ -26,8 +26,9 @@ func (m *model) undo(t *rapid.T) {
 // undoUnderWay reports whether --pending would find an undo of the target.
 func (m *model) undoUnderWay() bool {
 	for _, ref := range m.refs {
+		held := m.labels[ref][m.held[ref].Fingerprint(accountID)] // as the labels have it, which people may have made lie
 		for _, l := range m.labels[ref] {
-			if gone := token(m.sim, l.Undoes); l.TokenID == m.target && gone.Active() && m.owners[m.held[ref].Reveal()] == m.target {
+			if gone := token(m.sim, l.Undoes); l.TokenID == m.target && gone.Active() && held.TokenID == m.target {
 				return true
 			}
 		}

@@ -179,7 +179,7 @@ func (m *model) retired(p *modelProcess, v dbtcloudtest.View) {
 		t, _ := v.Token(id)
 		facts := []fact{valueAt(ref), stateOf(id), permissionsOf(id), permissionsOf(p.target)}
 		switch {
-		case m.unseen(p, facts...) || m.lied(ref) || m.overslept(p):
+		case m.unseenAnywhere(p, facts...) || m.lied(ref) || m.overslept(p):
 		case id == p.target || !t.Active():
 			m.violate("%s deleted the old token %d while %s holds the value of %d (active: %v)", p, p.target, ref, id, t.Active())
 		case !slices.Equal(rights(t), rights(token(v, p.target))):

@@ -155,7 +155,7 @@ func nextUndoRefusal(s *state) (step, bool) {
 		return step{}, false
 	case s.undo.own == leavers[0] && !(s.credentialInDestination && s.old.permissions.managesTokens()):
 		return refuse("replacement %d is the credential that this program runs with, and it would be locked out: that is read from none of the destinations, or token %d may not manage tokens; run with another credential", leavers[0], s.old.id), true
-	case s.destinations[0].owner != ofOld && s.deletionAnnounced(s.announced):
+	case s.notBack() == 0 && s.deletionAnnounced(s.announced):
 		return s.tooLateToBegin(s.announced), true
 	}
 	return step{}, false

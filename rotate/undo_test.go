@@ -97,11 +97,15 @@ func TestNextOfAnUndo(t *testing.T) {
 			s.destinations = append(s.destinations, held(ofReplacement, 902))
 			s.replacements = append(s.replacements, made(902, time.Hour))
 		}), do: stop, status: Refused, says: "disagree"},
-		"empty, and nothing to bring back":       {s: undone(func(s *state) { over(s); s.destinations[0] = held(empty, 0) }), do: stop, status: Refused, says: "empty"},
-		"empty beside another: a first write":    {s: undone(func(s *state) { s.destinations = []destination{back(901), held(empty, 0)} }), do: putBack},
-		"the replacement's own id":               {s: undone(func(s *state) { s.old.inFlightOf = 700 }), do: stop, status: Refused, says: "--undo --token-id 700"},
-		"no server time":                         {s: undone(func(s *state) { s.now = time.Time{} }), do: stop, status: Refused, says: "Date"},
-		"about to be deleted: nothing is begun":  {s: undone(func(s *state) { s.announced = noon.Add(-time.Minute) }), do: stop, status: Refused, says: "2026-11-23T12:09:00Z"},
+		"empty, and nothing to bring back":      {s: undone(func(s *state) { over(s); s.destinations[0] = held(empty, 0) }), do: stop, status: Refused, says: "empty"},
+		"empty beside another: a first write":   {s: undone(func(s *state) { s.destinations = []destination{back(901), held(empty, 0)} }), do: putBack},
+		"the replacement's own id":              {s: undone(func(s *state) { s.old.inFlightOf = 700 }), do: stop, status: Refused, says: "--undo --token-id 700"},
+		"no server time":                        {s: undone(func(s *state) { s.now = time.Time{} }), do: stop, status: Refused, says: "Date"},
+		"about to be deleted: nothing is begun": {s: undone(func(s *state) { s.announced = noon.Add(-time.Minute) }), do: stop, status: Refused, says: "2026-11-23T12:09:00Z"},
+		"… though a person rolled the first back": {s: undone(func(s *state) {
+			s.announced = noon.Add(-time.Minute)
+			s.destinations = []destination{held(ofOld, 777), held(ofReplacement, 901)}
+		}), do: stop, status: Refused, says: "about to delete"},
 		"… long ago: it did not come to that":    {s: undone(func(s *state) { s.announced = noon.Add(-announcementLife) }), do: putBack},
 		"… when the value is back: go on":        {s: allBack(func(s *state) { s.announced, s.policy.Now = noon.Add(-time.Minute), true }), do: verify},
 		"our own credential, elsewhere":          {s: undone(func(s *state) { s.undo.own = 901 }), do: stop, status: Refused, says: "locked out"},
