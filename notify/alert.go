@@ -59,6 +59,7 @@ const (
 	Refused = "refused" // it waits for a person
 	Pending = "pending" // the old token lives until the overlap is over
 	Rotated = "rotated"
+	Undone  = "undone" // the old token has its place again
 )
 
 // Rotation is what became of one token's rotation in this night.
@@ -72,10 +73,13 @@ type Rotation struct {
 	Owner  string    `json:"owner,omitempty"`
 }
 
+// over reports whether nothing of it is left to be done.
+func (r Rotation) over() bool { return r.Status == Rotated || r.Status == Undone }
+
 // announced reports whether the status is one that people are told of.
 func (r Rotation) announced() bool {
 	switch r.Status {
-	case Failed, Refused, Pending, Rotated:
+	case Failed, Refused, Pending, Rotated, Undone:
 		return true
 	}
 	return false

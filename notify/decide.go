@@ -23,7 +23,7 @@ const (
 // person must act on first, good news last.
 var labels = [...]string{
 	"rotation " + Failed, "rotation " + Refused, "new", "changed", "standing", "still open",
-	"rotation " + Pending, Rotated, "resolved",
+	"rotation " + Pending, Rotated, Undone, "resolved",
 }
 
 // Item is one thing to announce.
@@ -135,7 +135,7 @@ func (s *AccountState) tellRotation(r Rotation, now time.Time, remind time.Durat
 	switch {
 	case !found, before.Status != r.Status:
 		return true
-	case r.Status == Rotated:
+	case r.over():
 		return false
 	case r.Status == Pending && !before.Until.IsZero() && now.After(before.Until):
 		return true
@@ -153,8 +153,8 @@ func due(told, now time.Time, remind time.Duration) bool {
 func (i Item) label() string {
 	switch i.Kind {
 	case KindRotation:
-		if i.Rotation.Status == Rotated {
-			return Rotated
+		if i.Rotation.over() {
+			return i.Rotation.Status
 		}
 		return "rotation " + i.Rotation.Status
 	case KindReminder:

@@ -93,6 +93,7 @@ func TestDecide(t *testing.T) {
 		{"pending, told already", Night{Rotations: []Rotation{rotated(Pending)}}, pendingUntil(night0.Add(2 * day)), day, nil},
 		{"pending beyond what was told", Night{Rotations: []Rotation{rotated(Pending)}}, pendingUntil(night0.Add(day)), 2 * day, []string{"rotation pending 777"}},
 		{"pending, now finished", Night{Rotations: []Rotation{rotated(Rotated)}}, pendingUntil(night0.Add(day)), day, []string{"rotation rotated 777"}},
+		{"pending, now undone", Night{Rotations: []Rotation{rotated(Undone)}}, pendingUntil(night0.Add(day)), day, []string{"rotation undone 777"}},
 		{"pending, reminder", Night{Rotations: []Rotation{rotated(Pending)}}, pendingUntil(time.Time{}), 7 * day, []string{"rotation pending 777"}},
 		{"a result that no message carried", Night{}, waiting, day, []string{"rotation failed 777"}},
 		{"and that a later one overtook", Night{Rotations: []Rotation{rotated(Rotated)}}, waiting, day, []string{"rotation rotated 777"}},

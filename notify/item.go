@@ -64,8 +64,11 @@ func stamp(item Item) string {
 	grade := item.Alert.Severity.String()
 	switch item.Kind {
 	case KindRotation:
-		if item.Rotation.Status == Rotated {
+		switch item.Rotation.Status {
+		case Rotated:
 			return "Rotated:"
+		case Undone:
+			return "Rotation undone:"
 		}
 		return "Rotation " + item.Rotation.Status + ":"
 	case KindChanged:

@@ -18,7 +18,7 @@ func observed(change func(*state)) *state {
 	s := &state{
 		now: noon,
 		old: oldToken{
-			id: 777, life: alive, credential: no,
+			id: 777, life: alive, credential: no, looked: noon,
 			token:       dbtcloud.ServiceToken{ID: 777, Name: "Airflow", LastUsed: dbtcloud.At(noon.Add(-48 * time.Hour))},
 			permissions: Permissions{MetadataOnly: true},
 		},
@@ -259,7 +259,11 @@ func TestWait(t *testing.T) {
 			s.old.token.LastUsed = used(noon.Add(-2 * h))
 		}, status: Pending, until: noon.Add(22 * h)},
 		"used within the overlap": {change: func(s *state) { s.old.token.LastUsed = used(noon.Add(-10 * h)) }, status: Pending, until: noon.Add(14 * h)},
-		"used after the overlap":  {change: func(s *state) { s.old.token.LastUsed = used(noon.Add(-2 * h)) }, status: Refused},
+		"quiet by now, but not when it was looked at": {change: func(s *state) {
+			s.old.looked = noon.Add(-2 * h)
+			s.old.token.LastUsed = used(noon.Add(-25 * h))
+		}, status: Pending, until: noon.Add(-h)},
+		"used after the overlap": {change: func(s *state) { s.old.token.LastUsed = used(noon.Add(-2 * h)) }, status: Refused},
 		"used after it, but not asked": {change: func(s *state) {
 			s.policy.Quiet, s.policy.QuietSet = 0, true
 			s.old.token.LastUsed = used(noon.Add(-2 * h))

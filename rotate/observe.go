@@ -13,7 +13,7 @@ import (
 func (u *run) begin(ctx context.Context, survey *Survey) error {
 	u.s.now = survey.Date
 	if t, ok := survey.Tokens[u.s.old.id]; ok {
-		u.s.old.token = t
+		u.s.old.token, u.s.old.looked = t, survey.Date
 	}
 	if err := u.openDestinations(); err != nil {
 		return err
@@ -198,7 +198,7 @@ func (u *run) readOld(ctx context.Context) error {
 	}
 	switch {
 	case seen == active:
-		u.s.old.token, u.s.old.life = t, alive
+		u.s.old.token, u.s.old.looked, u.s.old.life = t, u.s.now, alive
 	case seen == deleted:
 		u.s.old.token, u.s.old.life = t, gone
 	case allowed:

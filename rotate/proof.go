@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
@@ -12,7 +13,11 @@ import (
 )
 
 const (
-	proofs     = 3                // probes that must each move last_used
+	proofs = 3 // probes that must each move last_used
+	// Over a slow link more of somebody else's uses fall between two looks, so it
+	// takes more probes to tell them from ours.
+	slowLink   = 120 * time.Millisecond
+	slowProofs = 5
 	proofLimit = 30 * time.Second // how long a busy old token is tried
 	// proofYield lets another rotator, whose probes and ours disturb each other,
 	// make its three in peace.
@@ -49,7 +54,8 @@ func (u *run) prove(ctx context.Context, i int) error {
 // proveOwner shows that a destination's value is the old token's: three requests
 // made with that value, a random one to three seconds apart, each of which moves
 // the old token's last_used to its own Date, while nothing moves it in between.
-// A value that is another token's cannot do that, however busy the old token is.
+// A value that is another token's cannot do that, however busy the old token is:
+// its consumers' uses do not lie as far apart as our probes.
 // The returned text says why it was not shown; "" means that it was.
 func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why string, err error) {
 	if !dbtcloud.LooksLikeToken(value) {
@@ -60,12 +66,15 @@ func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why s
 	if err != nil || why != "" {
 		return why, err
 	}
-	moved, unmoved, yielded := 0, 0, false
+	var seen sightings
+	unmoved, yielded := 0, false
 	for spent := time.Duration(0); spent < proofLimit; {
+		sent := time.Now()
 		date, err := probe.Authenticate(ctx)
 		if err != nil {
 			return u.notOurs(err)
 		}
+		took := time.Since(sent)
 		if date.IsZero() {
 			return "the service sends no Date header to compare last_used with", nil
 		}
@@ -75,7 +84,10 @@ func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why s
 		}
 		hit := after.After(last) && near(after, date)
 		if !after.After(last) {
-			unmoved++
+			// Where it shows whole seconds, a use just before may have been in this one.
+			if unmoved++; unmoved == 2 || !near(after, date) {
+				return "a request made with it does not move the token's last_used (it is another token's, or the service shows use with a delay)", nil
+			}
 		}
 		wait, err := u.interval()
 		if err != nil {
@@ -91,14 +103,12 @@ func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why s
 		}
 		quiet := still.Equal(after)
 		if hit && quiet {
-			moved++
+			seen.add(sighting{used: after, sent: sent, took: took})
 		}
 		last = still
 		switch {
-		case moved == proofs:
+		case seen.enough():
 			return "", nil
-		case unmoved == 2:
-			return "a request made with it does not move the token's last_used (it is another token's, or the service shows use with a delay)", nil
 		case quiet:
 			continue
 		}
@@ -126,6 +136,39 @@ func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why s
 	return fmt.Sprintf("the token is in such use that %s did not suffice to tell our own requests from its consumers'", proofLimit), nil
 }
 
+// sighting is a probe that moved last_used while nothing else did.
+type sighting struct {
+	used time.Time     // what it was moved to
+	sent time.Time     // when the probe was sent, by the runtime's clock
+	took time.Duration // until its answer
+}
+
+// sightings are those that fit together: uses that lie as far apart as our probes
+// do, whose intervals nobody else knows. One that does not fit begins anew.
+type sightings []sighting
+
+func (all *sightings) add(s sighting) {
+	if n := len(*all); n > 0 && !s.fits((*all)[n-1]) {
+		*all = nil
+	}
+	*all = append(*all, s)
+}
+
+func (s sighting) fits(before sighting) bool {
+	// The way there is not as fast as the way back.
+	tolerance := 100*time.Millisecond + (s.took+before.took)/4
+	if s.used.Nanosecond() == 0 && before.used.Nanosecond() == 0 {
+		tolerance += time.Second // whole seconds are shown
+	}
+	sent := s.sent.Sub(before.sent) + (s.took-before.took)/2
+	return (s.used.Sub(before.used) - sent).Abs() <= tolerance
+}
+
+func (all sightings) enough() bool {
+	slow := slices.ContainsFunc(all, func(s sighting) bool { return s.took > slowLink })
+	return len(all) >= slowProofs || len(all) >= proofs && !slow
+}
+
 // overtaken reports whether a destination's value has an owner by now, or is
 // another one: another run, or a person, was there.
 func (u *run) overtaken(ctx context.Context, i int, value secrets.Value) (bool, error) {
@@ -143,7 +186,7 @@ func (u *run) lastUsed(ctx context.Context) (t time.Time, why string, err error)
 	if err != nil {
 		return t, "", fmt.Errorf("service token %d: %w", u.s.old.id, err)
 	}
-	u.s.old.token = token
+	u.s.old.token, u.s.old.looked = token, u.s.now
 	switch token.LastUsed.Presence {
 	case dbtcloud.Known:
 		return token.LastUsed.Time, "", nil

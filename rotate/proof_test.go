@@ -1,11 +1,13 @@
 package rotate_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
 	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/rotate/guarantee"
 	"github.com/tokenwarden/tokenwarden/secrets"
@@ -48,5 +50,38 @@ func TestTwoProofsAtOnce(t *testing.T) {
 				t.Errorf("pair %d: %s", n, strings.Join(wrong, "\n"))
 			}
 		})
+	}
+}
+
+// Another token's value is not taken for the old token's because a consumer of
+// that uses it in a rhythm that resembles our probes, over a link so slow that a
+// use of theirs falls between two looks now and then.
+func TestRhythmIsNoProof(t *testing.T) {
+	const tries = 60
+	for _, period := range []time.Duration{2 * time.Second, 3 * time.Second, 4 * time.Second} {
+		for n := range tries {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) { o.Latency = 300 * time.Millisecond })
+				w.seed = uint64(n)
+				w.memory.Set(w.refs[0], w.sim.ValueOf(700))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go func() {
+					next := time.NewTimer(period * time.Duration(n) / tries)
+					for {
+						select {
+						case <-next.C:
+							w.sim.Use(w.old)
+							next.Reset(period)
+						case <-ctx.Done():
+							return
+						}
+					}
+				}()
+				if r := w.rotate(now()); r.Status != rotate.Refused {
+					t.Errorf("every %s, try %d: %s %s", period, n, r.Status, r.Error)
+				}
+			})
+		}
 	}
 }

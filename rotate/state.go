@@ -46,6 +46,7 @@ const (
 type oldToken struct {
 	id          int64
 	token       dbtcloud.ServiceToken // as last read
+	looked      time.Time             // server time of that
 	life        life
 	permissions Permissions // as last read while it was alive
 	problem     string      // why its permissions cannot be copied, in words

@@ -230,7 +230,7 @@ func (s *state) waitToDismiss(r *replacement) (st step, free bool) {
 	if !s.announced.IsZero() {
 		both += fmt.Sprintf(" since a run announced on %s that it was about to delete that, and was not seen to end,", s.announced.UTC().Format(time.RFC3339))
 	}
-	return s.waitFor(r.id(), used, labels, false, both)
+	return s.waitFor(r.id(), used, s.now, labels, false, both)
 }
 
 // allReady reports whether what has to happen after the value was put back has.

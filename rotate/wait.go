@@ -22,13 +22,13 @@ func (s *state) wait(w *replacement) (st step, free bool) {
 		labels = append(labels, d.label)
 	}
 	first := slices.ContainsFunc(labels, func(l secrets.Label) bool { return l.First })
-	return s.waitFor(w.id(), s.old.token.LastUsed, labels, first && !s.policy.Adopt, fmt.Sprintf("token %d lives on beside its replacement %d", s.old.id, w.id()))
+	return s.waitFor(w.id(), s.old.token.LastUsed, s.old.looked, labels, first && !s.policy.Adopt, fmt.Sprintf("token %d lives on beside its replacement %d", s.old.id, w.id()))
 }
 
-// waitFor is wait for any token that is to go, by when it was last used and by the
-// labels that tell when its place was taken. both says in words that it lives on;
+// waitFor is wait for any token that is to go, by when it was last used as far as it
+// was looked at, and by the labels that tell when its place was taken. both says in words that it lives on;
 // cautious, that the destinations were empty.
-func (s *state) waitFor(replacement int64, used dbtcloud.Timestamp, labels []secrets.Label, cautious bool, both string) (st step, free bool) {
+func (s *state) waitFor(replacement int64, used dbtcloud.Timestamp, looked time.Time, labels []secrets.Label, cautious bool, both string) (st step, free bool) {
 	var written, until time.Time
 	for _, l := range labels {
 		written, until = later(written, l.Written), later(until, l.Until)
@@ -57,7 +57,7 @@ func (s *state) waitFor(replacement int64, used dbtcloud.Timestamp, labels []sec
 	if cautious {
 		quietFrom = later(quietFrom, written.Add(quiet))
 	}
-	if !s.now.Before(quietFrom) {
+	if !looked.Before(quietFrom) { // not by now: throttling may have come since
 		return step{}, true
 	}
 	if used.Known() && used.Time.After(later(overlap, written)) {

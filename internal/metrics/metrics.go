@@ -54,7 +54,7 @@ type Token struct {
 const Checked = "checked"
 
 // statuses are those of a rotation; each is written even at 0.
-var statuses = [...]string{"rotated", "pending", "refused", "failed"}
+var statuses = [...]string{"rotated", "undone", "pending", "refused", "failed"}
 
 // collect fills a registry. A fresh one each time: what is gone leaves no series
 // behind.
