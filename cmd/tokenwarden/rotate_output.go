@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/rotate"
@@ -74,25 +73,14 @@ func rotationsText(results []rotate.Result, failures []error, many *bulk, ending
 // ending is the command that ends the rotations that wait: it needs to know the
 // destinations that no configuration tells.
 func (a *app) ending(to []secrets.Ref) string {
-	words := []string{program, "rotate", "--pending"}
+	command := program + " rotate --pending"
 	if a.common.config != "" {
-		words = append(words, "--config", a.common.config)
+		command += " --config " + audit.ShellWord(a.common.config)
 	}
 	for _, ref := range to {
-		words = append(words, "--to", ref.String())
+		command += " --to " + audit.ShellWord(ref.String())
 	}
-	for i, word := range words {
-		words[i] = shellWord(word)
-	}
-	return strings.Join(words, " ") + " --yes"
-}
-
-// shellWord quotes a word for a POSIX shell, unless it needs none.
-func shellWord(word string) string {
-	if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("0123456789-_./:", r) }) {
-		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-	}
-	return word
+	return command + " --yes"
 }
 
 // writeRotation tells a person of one rotation: what happened, until when the
