@@ -73,8 +73,8 @@ type Rotation struct {
 	Owner  string    `json:"owner,omitempty"`
 }
 
-// over reports whether nothing of it is left to be done.
-func (r Rotation) over() bool { return r.Status == Rotated || r.Status == Undone }
+// over reports whether nothing of a rotation is left to be done.
+func over(status string) bool { return status == Rotated || status == Undone }
 
 // announced reports whether the status is one that people are told of.
 func (r Rotation) announced() bool {

@@ -135,7 +135,7 @@ func (s *AccountState) tellRotation(r Rotation, now time.Time, remind time.Durat
 	switch {
 	case !found, before.Status != r.Status:
 		return true
-	case r.over():
+	case over(r.Status):
 		return false
 	case r.Status == Pending && !before.Until.IsZero() && now.After(before.Until):
 		return true
@@ -153,7 +153,7 @@ func due(told, now time.Time, remind time.Duration) bool {
 func (i Item) label() string {
 	switch i.Kind {
 	case KindRotation:
-		if i.Rotation.over() {
+		if over(i.Rotation.Status) {
 			return i.Rotation.Status
 		}
 		return "rotation " + i.Rotation.Status

@@ -149,6 +149,6 @@ func (s *AccountState) clone(now time.Time) *AccountState {
 	c.Message, c.Waiting = s.Message, slices.Clone(s.Waiting)
 	maps.Copy(c.Alerts, s.Alerts)
 	maps.Copy(c.Rotations, s.Rotations)
-	maps.DeleteFunc(c.Rotations, func(_ string, r KnownRotation) bool { return (Rotation{Status: r.Status}).over() && now.Sub(r.Told) > forget })
+	maps.DeleteFunc(c.Rotations, func(_ string, r KnownRotation) bool { return over(r.Status) && now.Sub(r.Told) > forget })
 	return &c
 }

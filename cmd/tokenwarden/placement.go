@@ -19,6 +19,8 @@ type placement struct {
 	// its replacement renamed, say. Their destinations may still tell.
 	idle []config.Assignment
 	to   []secrets.Ref // absolute
+	// looked is what the destinations held before anything was begun.
+	looked *looks
 }
 
 // idleEntries makes assignments of the entries that mean no active token.
@@ -88,7 +90,7 @@ func (p placement) assignment(ctx context.Context, r *rotation) *config.Assignme
 		}
 	}
 	for _, s := range own {
-		for _, h := range p.lookAll(ctx, r.account.ID, s.Destinations) {
+		for _, h := range p.looked.all(ctx, r.account.ID, s.Destinations) {
 			if h.err == nil && h.follows(r.request.TokenID) {
 				return s
 			}
@@ -106,7 +108,7 @@ func (p placement) remembers(ctx context.Context, c *account, id int64) bool {
 	if p.assignment(ctx, &rotation{account: c, request: rotate.Request{TokenID: id}}) != nil {
 		return true
 	}
-	return slices.ContainsFunc(p.lookAll(ctx, c.ID, p.to), func(h held) bool {
+	return slices.ContainsFunc(p.looked.all(ctx, c.ID, p.to), func(h held) bool {
 		return h.err == nil && h.label.AccountID == c.ID && h.follows(id)
 	})
 }
@@ -142,10 +144,36 @@ func (p placement) pending(ctx context.Context, all []*account) (rotations []*ro
 			if r.decided == nil && len(r.request.Destinations) == 0 {
 				r.refuse("its destination is not known: name it with --to, or in the configuration")
 			}
+			if by := p.finishedBy(ctx, r); r.decided == nil && by != 0 {
+				r.unchanged(by)
+			}
 		}
 		rotations = append(rotations, found...)
 	}
 	return rotations, unread, p.giveAway(unclaimed, rotations)
+}
+
+// finishedBy is the replacement by which a rotation was finished long ago, as the
+// list and the labels tell without a request of its own: there are as many of
+// these as tokens were ever rotated. 0: it has to be looked at.
+func (p placement) finishedBy(ctx context.Context, r *rotation) int64 {
+	c, old := r.account, r.request.TokenID
+	if _, lives := c.survey.Tokens[old]; lives || !c.survey.Stable || r.request.Undo ||
+		slices.ContainsFunc(c.survey.InFlight(), func(n rotate.Named) bool { return n.ID == old }) {
+		return 0
+	}
+	var by int64
+	for _, h := range p.looked.all(ctx, c.ID, r.request.Destinations) {
+		t, lives := c.survey.Tokens[h.label.TokenID]
+		_, _, inFlight := rotate.SplitName(t.Name)
+		switch {
+		case h.err != nil, !lives, inFlight, h.label.AccountID != c.ID, h.label.Replaces != old, by != 0 && by != t.ID,
+			len(r.request.AfterStore) > 0 && !h.label.Ready:
+			return 0
+		}
+		by = t.ID
+	}
+	return by
 }
 
 // giveAway gives the destinations that hold no rotation's value to the only
@@ -159,15 +187,15 @@ func (p placement) giveAway(refs []secrets.Ref, rotations []*rotation) error {
 	}
 	r := rotations[0]
 	r.request.Destinations = append(r.request.Destinations, refs...)
-	if r.decided != nil && len(r.request.Destinations) == len(refs) {
-		r.decided = nil // it was refused for having none
+	if d := r.decided; d != nil && (d.Status == rotate.Unchanged || len(r.request.Destinations) == len(refs)) {
+		r.decided = nil // it was finished without this one, or refused for having none
 	}
 	return nil
 }
 
 // split takes those of --to that hold a value of the rotation.
 func (p placement) split(ctx context.Context, r *rotation, refs []secrets.Ref) (mine, rest []secrets.Ref) {
-	for _, h := range p.lookAll(ctx, r.account.ID, refs) {
+	for _, h := range p.looked.all(ctx, r.account.ID, refs) {
 		if h.err == nil && h.label.AccountID == r.account.ID && (h.label.TokenID == r.request.TokenID || h.follows(r.request.TokenID)) {
 			mine = append(mine, h.ref)
 		} else {
@@ -195,7 +223,7 @@ func (p placement) underWay(ctx context.Context, c *account) (rotations []*rotat
 			refs = append(refs, s.Destinations...)
 		}
 	}
-	for _, h := range p.lookAll(ctx, c.ID, refs) {
+	for _, h := range p.looked.all(ctx, c.ID, refs) {
 		switch id := h.undone(c.ID, c.survey.Tokens); {
 		case h.err != nil:
 			unread = append(unread, h.err)

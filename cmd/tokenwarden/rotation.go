@@ -52,6 +52,17 @@ func (r *rotation) refuse(format string, args ...any) *rotation {
 	return r
 }
 
+// unchanged decides that it was finished before.
+func (r *rotation) unchanged(by int64) {
+	result := r.result(rotate.Unchanged)
+	result.NewTokenID = by
+	result.Message = fmt.Sprintf("token %d was replaced by token %d before, and every destination holds that", r.request.TokenID, by)
+	for i := range result.Destinations {
+		result.Destinations[i].Written, result.Destinations[i].ReadBack = true, true
+	}
+	r.decided = &result
+}
+
 // surveyed is the tokens of an account that was surveyed.
 func (c *account) surveyed() population {
 	p := population{account: c}
@@ -150,7 +161,7 @@ func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([
 	if err != nil {
 		return nil, nil, err
 	}
-	p := placement{app: a, assignments: assignments, idle: idleEntries(cfg, dir, assignments)}
+	p := placement{app: a, assignments: assignments, idle: idleEntries(cfg, dir, assignments), looked: newLooks(a)}
 	for _, ref := range o.to {
 		p.to = append(p.to, ref.Absolute(dir))
 	}
