@@ -210,7 +210,7 @@ func (m *model) finished(p *modelProcess) {
 	}
 	for _, ref := range m.refs {
 		id, active := m.sim.TokenByValue(m.memory.Get(ref).Reveal())
-		if looked := p.looked[valueAt(ref)]; r.Undo && (r.Status == rotate.Unchanged || r.Status == rotate.Undone) && m.wroteAt[ref] > looked || r.Status == rotate.Pending && m.undoneAt[ref] > looked {
+		if looked := p.looked[valueAt(ref)]; r.Undo && m.wroteAt[ref] > looked || !r.Undo && m.undoneAt[ref] > looked {
 			continue // that another run went the other way after this one had looked makes no lie of it
 		}
 		if (id != held || !active) && !m.why["a frozen DELETE"] && !m.unseen(p, valueAt(ref), stateOf(id), stateOf(held)) && !m.lied(ref) {
