@@ -35,7 +35,7 @@ var humanReasons = []struct {
 	{"deleted by somebody else", []string{"deleted", "a frozen DELETE"}},
 	{"so somebody has its value", []string{"store", "a late proof"}},
 	{"still lives: finish that rotation first", []string{"renamed"}},
-	{"nothing can bring it back", []string{"deleted", "a frozen DELETE"}},
+	{"nothing can bring it back", []string{"deleted", "store", "a frozen DELETE"}},
 	{"the destinations disagree", []string{"store"}},
 	{"is not accepted by the service", []string{"a false --adopt"}},
 	{"no version that can be recovered", []string{"store"}},
