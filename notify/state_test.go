@@ -140,6 +140,9 @@ func TestFileState(t *testing.T) {
 	if _, err := f.Save(ctx, stateOf(1), broken); err != nil {
 		t.Errorf("a broken state cannot be begun anew: %v", err)
 	}
+	if kept, err := os.ReadFile(f.Path + ".broken"); err != nil || string(kept) != "{half" {
+		t.Errorf("what was there is not kept: %q, %v", kept, err)
+	}
 }
 
 // Of any number of writers that read the same version, one wins.

@@ -17,7 +17,8 @@ import (
 
 // FileState keeps the state in a file of one machine. The version is a hash of
 // the content, and a lock beside the file (PATH.lock) makes looking and
-// replacing one step. The folder must exist.
+// replacing one step. The folder must exist. What is there and is no state is
+// kept as PATH.broken: it may be somebody's file, named by mistake.
 type FileState struct{ Path string }
 
 // lockPoll is how often a lock that somebody else holds is tried again. Nobody
@@ -54,6 +55,11 @@ func (f FileState) Save(ctx context.Context, s State, expect string) (string, er
 	}
 	if version(now) != expect {
 		return "", fmt.Errorf("writing %s: %w", f.Path, ErrConflict)
+	}
+	if _, err := Decode(now); errors.Is(err, ErrBrokenState) {
+		if err := os.Rename(f.Path, f.Path+".broken"); err != nil {
+			return "", fmt.Errorf("keeping what is in %s and is no alert state: %w", f.Path, err)
+		}
 	}
 	if err := renameio.WriteFile(f.Path, b, 0o600, renameio.WithStaticPermissions(0o600)); err != nil {
 		return "", fmt.Errorf("writing %s: %w", f.Path, err)
