@@ -147,7 +147,7 @@ type jsonFinding struct {
 	Evidence map[string]string
 }
 
-// The contract's form, from the outside: names, types, and no list that is null.
+// The JSON's form, from the outside: names, types, and no list that is null.
 func TestJSONForm(t *testing.T) {
 	empty := run(t, audit.Auditor{}, account(&fake{}), audit.Account{})
 	full := run(t, audit.Auditor{}, account(&fake{tokens: []dbtcloud.ServiceToken{legacy(777, "Airflow prod")}}))

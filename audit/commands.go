@@ -16,13 +16,13 @@ func (f *Facts) accountFlag() string {
 	if f.Account == "" {
 		return ""
 	}
-	return " --account " + shellWord(f.Account)
+	return " --account " + ShellWord(f.Account)
 }
 
-// shellWord quotes a word for a POSIX shell, unless it needs none.
-func shellWord(s string) string {
+// ShellWord quotes a word for a POSIX shell, unless it needs none.
+func ShellWord(s string) string {
 	plain := strings.IndexFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", r)
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:", r)
 	}) < 0
 	if plain && !strings.HasPrefix(s, "-") && s != "" {
 		return s

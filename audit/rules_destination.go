@@ -63,7 +63,7 @@ func checkStored(f *Facts, _ *Policy, v *verdict) {
 			}
 			v.flagPart(Resource{Type: ResourceServiceToken, ID: d.TokenID, Name: name}, d.Ref, High,
 				fmt.Sprintf("%s holds the value of token %d, which is not among the active ones", d.Ref, d.TokenID),
-				"Put a live token's value there: tokenwarden secret put "+shellWord(d.Ref), Fact{"destination", d.Ref})
+				"Put a live token's value there: tokenwarden secret put "+ShellWord(d.Ref), Fact{"destination", d.Ref})
 		}
 	}
 }

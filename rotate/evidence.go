@@ -18,7 +18,7 @@ type Entry struct {
 	At          time.Time `json:"at"`                   // local clock
 	ServerTime  time.Time `json:"server_time,omitzero"` // dbt Cloud's clock, as of its last reply
 	Phase       string    `json:"phase"`                // intent, outcome, seen
-	Step        string    `json:"step"`                 // create, set-permissions, map, label, store, fence, drop, remove, after-store, announce, delete, rename; put-back, dismiss
+	Step        string    `json:"step"`                 // create, set-permissions, map, label, store, fence, drop, remove, after-store, delete, rename; put-back, dismiss; seen: equalise
 	AccountID   int64     `json:"account_id"`
 	OldTokenID  int64     `json:"old_token_id"`
 	TokenID     int64     `json:"token_id,omitempty"`    // the token that the step is about, where known
@@ -26,5 +26,5 @@ type Entry struct {
 	Outcome     string    `json:"outcome,omitempty"`     // done, failed
 	Detail      string    `json:"detail,omitempty"`      // what was found or why it failed
 	Compromised bool      `json:"compromised,omitempty"` // the token had to go at once
-	Permissions []string  `json:"permissions,omitempty"` // before (intent to create) and after (outcome of equalise)
+	Permissions []string  `json:"permissions,omitempty"` // of the old token (intent to create) and of the replacement (seen by equalise)
 }

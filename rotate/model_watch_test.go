@@ -1,7 +1,6 @@
 package rotate_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -102,7 +101,7 @@ func (m *model) observe(e dbtcloudtest.Event) {
 	switch e.Request.Operation {
 	case "accounts":
 		if t, _ := e.View.Token(e.Request.TokenID); m.made[t.ID].replaces != 0 && !m.stored[t.Value] && m.serverNow().Sub(m.made[t.ID].born) > 2*time.Minute {
-			m.why["a late proof"] = true // by contract, a use after the first two minutes keeps an orphan alive
+			m.why["a late proof"] = true // as promised, a use after the first two minutes keeps an orphan alive
 		}
 	case "create-token":
 		if e.Request.Status == http.StatusCreated {
@@ -353,44 +352,4 @@ func (m *model) meddled(id int64) bool {
 		facts = append(facts, valueAt(ref), labelsOf(ref))
 	}
 	return slices.ContainsFunc(facts, func(f fact) bool { return m.changedAt[f] > m.made[id].at })
-}
-
-func token(now moment, id int64) dbtcloudtest.Token {
-	t, _ := now.Token(id)
-	return t
-}
-
-// rights lists what a token may do, as the simulator knows it.
-func rights(t dbtcloudtest.Token) []string {
-	var lines []string
-	for _, g := range t.ActiveGrants() {
-		project := int64(0)
-		if g.ProjectID != nil {
-			project = *g.ProjectID
-		}
-		categories := string(g.WritableEnvironmentCategories)
-		if categories == "null" || categories == "[]" {
-			categories = ""
-		}
-		lines = append(lines, fmt.Sprint(g.PermissionSet, " ", project, " ", categories))
-	}
-	for _, l := range t.ActiveMappings() {
-		lines = append(lines, fmt.Sprint("mapping ", l.ProjectID, " ", l.CredentialID))
-	}
-	slices.Sort(lines)
-	return slices.Compact(lines)
-}
-
-// lastUsed is what the service shows of a token; never used is the zero time.
-func lastUsed(t dbtcloudtest.Token) time.Time {
-	var text string
-	if json.Unmarshal(t.LastUsed, &text) != nil {
-		return time.Time{}
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at
-		}
-	}
-	return time.Time{}
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -226,15 +224,4 @@ func (m *model) options(kind string) rotate.Options {
 		o.OrphanMinAge = 0
 	}
 	return o
-}
-
-// tokenInPath takes the token's id out of a path; 0: there is none.
-func tokenInPath(path string) int64 {
-	_, rest, _ := strings.Cut(path, "/service-tokens/")
-	digits, _, _ := strings.Cut(rest, "/")
-	id, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return id
 }

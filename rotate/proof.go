@@ -5,18 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
-
-// tokenShape is what a dbt token looks like: dbtc_ or dbtu_ and some fifty
-// characters by public samples; older ones carry no prefix and are hexadecimal.
-// Nothing else is sent anywhere to find out whose it is.
-var tokenShape = regexp.MustCompile(`^(dbt[a-z]_[A-Za-z0-9_-]{16,200}|[0-9a-fA-F]{32,128})$`)
 
 const (
 	proofs = 3 // probes that must each move last_used
@@ -64,7 +58,7 @@ func (u *run) prove(ctx context.Context, i int) error {
 // its consumers' uses do not lie as far apart as our probes.
 // The returned text says why it was not shown; "" means that it was.
 func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why string, err error) {
-	if !tokenShape.MatchString(value.Reveal()) {
+	if !dbtcloud.LooksLikeToken(value) {
 		return "it does not look like a dbt token, so it was not tried", nil
 	}
 	probe := u.Account.As(value)

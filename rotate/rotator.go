@@ -193,8 +193,8 @@ type Plan struct {
 	Quiet        string     `json:"quiet"`
 }
 
-// ExitCode is the contract's code for a set of results: 2 when something
-// failed, else 1 when something was refused, else 0.
+// ExitCode is what the command should exit with: 2 when something failed, else 1
+// when something was refused, else 0.
 func ExitCode(results []Result) int {
 	code := 0
 	for _, r := range results {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
-	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
 // Survey is one pass over an account's active service tokens: what names are
@@ -92,30 +91,4 @@ func (s *Survey) InFlight() []Named {
 		return strings.Compare(a.Name, b.Name)
 	})
 	return slices.CompactFunc(found, func(a, b Named) bool { return a.ID == b.ID })
-}
-
-// Recorded is a rotation that the labels of a destination tell of.
-type Recorded struct {
-	OldTokenID int64
-	NewTokenID int64 // whose value the destination holds
-	Finished   bool  // the old token is not among the active ones
-}
-
-// RecordedIn reads a destination and tells which rotation its present value
-// comes from; ok is false when its value is no replacement by any label.
-func (r *Rotator) RecordedIn(ctx context.Context, s *Survey, ref secrets.Ref) (rec Recorded, ok bool, err error) {
-	store, err := r.Store(ref)
-	if err != nil {
-		return rec, false, err
-	}
-	content, err := store.Read(ctx, ref)
-	if err != nil {
-		return rec, false, err
-	}
-	label, known := content.Labels[content.Value.Fingerprint(r.Account.ID)]
-	if !known || label.AccountID != r.Account.ID || label.Replaces == 0 {
-		return rec, false, nil
-	}
-	_, oldAlive := s.Tokens[label.Replaces]
-	return Recorded{OldTokenID: label.Replaces, NewTokenID: label.TokenID, Finished: !oldAlive}, true, nil
 }

@@ -37,7 +37,8 @@ type Write struct {
 // never contain a secret.
 type Store interface {
 	// Read returns what is there now. A missing object or field is no error:
-	// the Value is empty. ErrUnreadable and others mean it could not be seen.
+	// the Value is empty. ErrDenied, ErrUnavailable and others mean that it could
+	// not be seen.
 	Read(ctx context.Context, ref Ref) (Content, error)
 	// Write stores w.Value if the object still is at w.Expect, leaving every
 	// other field, tag and setting as it is, and returns the new version.

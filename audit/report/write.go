@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/tokenwarden/tokenwarden/audit"
@@ -48,15 +47,6 @@ func Write(w io.Writer, format string, r *audit.Report, o Options) error {
 		return fmt.Errorf("writing the report as %s: %w", format, err)
 	}
 	return nil
-}
-
-// CheckFormat says whether a format is one of those known: to refuse a wrong one
-// before anything is read.
-func CheckFormat(format string, known []string) error {
-	if slices.Contains(known, format) {
-		return nil
-	}
-	return unknownFormat(format, known)
 }
 
 func unknownFormat(format string, known []string) error {

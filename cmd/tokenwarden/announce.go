@@ -154,7 +154,7 @@ func (a *app) announced(r rotate.Result) notify.Rotation {
 	case rotate.Failed, rotate.Pending:
 		n.Remedy = a.pasted(program + " rotate --pending --yes")
 	case rotate.Refused:
-		n.Remedy = a.pasted(fmt.Sprintf("%s rotate --account %s --token-id %d --dry-run", program, shellWord(r.Account), r.OldTokenID))
+		n.Remedy = a.pasted(fmt.Sprintf("%s rotate --account %s --token-id %d --dry-run", program, audit.ShellWord(r.Account), r.OldTokenID))
 	case rotate.Rotated, rotate.Undone, rotate.Unchanged, rotate.Planned:
 	}
 	return n
@@ -170,7 +170,7 @@ func (a *app) pasted(command string) string {
 	if dir, err := a.env.dir(); err == nil && !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
-	return command + " --config " + shellWord(path)
+	return command + " --config " + audit.ShellWord(path)
 }
 
 // fileName makes a label fit for the name of a file.

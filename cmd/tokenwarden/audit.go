@@ -218,8 +218,7 @@ func policyOf(c config.Audit) audit.Policy {
 	}
 	for _, s := range c.Suppress {
 		p.Suppress = append(p.Suppress, audit.Suppression{
-			Rule: s.Rule, Name: string(s.Name), Fingerprint: s.Fingerprint, Reason: s.Reason, Owner: s.Owner,
-			Until: s.Expires.AddDate(0, 0, 1), // the configuration names the last day
+			Rule: s.Rule, Name: string(s.Name), Fingerprint: s.Fingerprint, Reason: s.Reason, Owner: s.Owner, Until: s.Until(),
 		})
 	}
 	return p

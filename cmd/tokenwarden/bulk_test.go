@@ -44,6 +44,22 @@ func (e *estate) inFlight(out said) (all []leftOut) {
 	return all
 }
 
+// The choice rests on one reading of the tokens, and on none of the users.
+func TestBulkReadsOnce(t *testing.T) {
+	s := newSession(t, account7(token("Airflow"), token("Looker")))
+	s.run(t, exitOK, "age", "init")
+	s.store(t, "Airflow", "Looker")
+	s.sim.ForgetRequests()
+	s.run(t, exitOK, "rotate", "--flagged", "--dry-run")
+	lists := map[string]int{}
+	for _, r := range s.sim.Requests() {
+		lists[r.Operation]++
+	}
+	if lists["list-tokens"] != 1 || lists["users"] != 0 {
+		t.Errorf("requests: %v", lists)
+	}
+}
+
 // On a terminal what is shown is what is done, and without a yes nothing is.
 func TestBulkConfirm(t *testing.T) {
 	for _, c := range []struct {

@@ -83,9 +83,7 @@ func (a *app) configInit(ctx context.Context, path string, states []string) erro
 			accounts = append(accounts, initAccount(c, r))
 		}
 	}
-	if err := a.markManaged(ctx, cfg, accounts, managed); err != nil {
-		return fmt.Errorf("nothing was written, because not all could be read: %w", err)
-	}
+	a.markManaged(accounts, r, managed)
 	return out.write(func(w io.Writer) error { return config.Init(w, accounts) })
 }
 

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 
+	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
-	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 	"github.com/tokenwarden/tokenwarden/internal/tfstate"
 	"github.com/tokenwarden/tokenwarden/rotate"
 )
@@ -44,36 +42,24 @@ func (a *app) terraformState(path string) ([]tfstate.Token, error) {
 
 // markManaged gives every token that Terraform manages an entry that says so, and
 // tells on stderr which of them are in none of the accounts.
-func (a *app) markManaged(ctx context.Context, cfg config.Config, accounts []config.InitAccount, managed []tfstate.Token) error {
-	if len(managed) == 0 {
-		return nil
-	}
-	connected, err := a.connect(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	all, failures := a.populations(ctx, connected)
-	if len(failures) > 0 {
-		return errors.Join(failures...)
-	}
+func (a *app) markManaged(accounts []config.InitAccount, r *audit.Report, managed []tfstate.Token) {
 	for _, m := range managed {
 		found := false
-		for i := range accounts { // in the order of all, which is the configuration's
+		for i := range accounts { // in the report's order, which is the configuration's
 			if m.AccountID == 0 || m.AccountID == accounts[i].ID {
-				found = mark(&accounts[i], all[i].tokens, m) || found
+				found = mark(&accounts[i], r.Accounts[i].Tokens, m) || found
 			}
 		}
 		if !found {
 			_, _ = fmt.Fprintf(a.env.stderr, "note: token %d (%s in the Terraform state) is not among the active tokens that were read\n", m.ID, m.Address)
 		}
 	}
-	return nil
 }
 
 // mark makes the entry of a token, if it is one of the account's, say that it is
 // never rotated.
-func mark(account *config.InitAccount, tokens []dbtcloud.ServiceToken, m tfstate.Token) bool {
-	at := slices.IndexFunc(tokens, func(t dbtcloud.ServiceToken) bool { return t.ID == m.ID })
+func mark(account *config.InitAccount, tokens []audit.ActiveToken, m tfstate.Token) bool {
+	at := slices.IndexFunc(tokens, func(t audit.ActiveToken) bool { return t.ID == m.ID })
 	if at < 0 {
 		return false
 	}

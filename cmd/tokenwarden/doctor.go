@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -82,9 +81,7 @@ func (a *app) doctor(ctx context.Context, format string) error {
 	}
 	progress.stop()
 	if format == "json" {
-		encoder := json.NewEncoder(a.env.stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(map[string]any{"schema_version": 1, "checks": checks})
+		err = a.writeJSON(map[string]any{"schema_version": 1, "checks": checks})
 	} else {
 		err = writeChecks(a.env.stdout, checks)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -35,9 +34,7 @@ func (a *app) canary(ctx context.Context, format string, yes bool) error {
 	progress.stop()
 	r.Version = userAgent()
 	if format == "json" {
-		encoder := json.NewEncoder(a.env.stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(r)
+		err = a.writeJSON(r)
 	} else {
 		err = canary.WriteMarkdown(a.env.stdout, r)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 
@@ -72,9 +71,7 @@ func (a *app) writeAnswers(format string, answers []notify.Answer) error {
 		channels = append(channels, c)
 	}
 	if format == "json" {
-		encoder := json.NewEncoder(a.env.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(map[string]any{"schema_version": 1, "channels": channels})
+		return a.writeJSON(map[string]any{"schema_version": 1, "channels": channels})
 	}
 	table := tabwriter.NewWriter(a.env.stdout, 0, 8, 2, ' ', 0)
 	for _, c := range channels {

@@ -10,7 +10,7 @@ import (
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
-// exitCode is what a run tells its caller: one contract for all commands.
+// exitCode is what a run tells its caller: the same for all commands.
 type exitCode int
 
 // The exit codes.

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/rotate"
 )
 
 // flaggedRules are the rules whose findings a rotation clears.
@@ -25,15 +28,11 @@ type selection struct {
 // what it needs it takes no token at all.
 func (a *app) flagged(ctx context.Context, cfg config.Config) (selection, error) {
 	var s selection
-	all, failures, err := a.surveys(ctx, cfg)
+	all, assignments, failures, err := a.assigned(ctx, cfg)
 	if err != nil {
 		return s, err
 	}
 	s.failures = failures
-	assignments, err := a.plan(ctx, cfg, surveyedAll(all))
-	if err != nil {
-		return s, err
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout(), errTimeout)
 	defer cancel()
 	for _, c := range all {
@@ -74,7 +73,7 @@ func (a *app) ageFindings(ctx context.Context, cfg config.Config, c *account) (f
 	}
 	auditor := audit.Auditor{Policy: policy, Now: a.env.now}
 	report, err := auditor.Run(ctx, []audit.Account{{
-		Name: c.Name, ID: c.ID, Host: c.Host, Source: c.client(), Credential: kindOf(c),
+		Name: c.Name, ID: c.ID, Host: c.Host, Source: ageSource{c.client(), c.survey}, Credential: kindOf(c),
 	}})
 	if err != nil {
 		return nil, nil, &exit{code: exitMisused, err: err}
@@ -85,6 +84,32 @@ func (a *app) ageFindings(ctx context.Context, cfg config.Config, c *account) (f
 		}
 	}
 	return report.Findings, report.Suppressed, nil
+}
+
+// ageSource is an account for an audit of its tokens' age: they were listed just
+// now, and no rule that is left looks at users.
+type ageSource struct {
+	*dbtcloud.Client
+	survey *rotate.Survey
+}
+
+// ServiceTokens implements audit.Population.
+func (s ageSource) ServiceTokens(ctx context.Context, visit func(dbtcloud.ServiceToken) error) (dbtcloud.Pass, error) {
+	if !s.survey.Stable { // a second look may be whole
+		return s.Client.ServiceTokens(ctx, visit)
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.survey.Tokens)) {
+		if err := visit(s.survey.Tokens[id]); err != nil {
+			return dbtcloud.Pass{}, err
+		}
+	}
+	read := len(s.survey.Tokens)
+	return dbtcloud.Pass{Read: read, Total: read, Stable: true, Date: s.survey.Date}, nil
+}
+
+// Users implements audit.Population.
+func (s ageSource) Users(context.Context, func(dbtcloud.User) error) (dbtcloud.Pass, error) {
+	return dbtcloud.Pass{Stable: true}, nil
 }
 
 // heldOf looks at the destinations of the flagged tokens, by place.

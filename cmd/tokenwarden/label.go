@@ -64,11 +64,7 @@ func (a *app) configLabel(ctx context.Context, yes bool) error {
 // unlabelled finds the tokens with a destination that holds a value of unknown
 // owner. One that is in flight is left to its rotation.
 func (a *app) unlabelled(ctx context.Context, cfg config.Config) (rotations []*rotation, failures []error, err error) {
-	all, failures, err := a.surveys(ctx, cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	assignments, err := a.plan(ctx, cfg, surveyedAll(all))
+	all, assignments, failures, err := a.assigned(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -50,6 +51,13 @@ func printable(s string) string {
 		}
 		return unicode.ReplacementChar
 	}, s)
+}
+
+// writeJSON writes a result for programs to stdout.
+func (a *app) writeJSON(result any) error {
+	encoder := json.NewEncoder(a.env.stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(result)
 }
 
 // write sends the result on its way.

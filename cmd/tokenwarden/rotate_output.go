@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/rotate"
@@ -43,9 +38,7 @@ func (a *app) writeRotations(o rotateOptions, results []rotate.Result, failures 
 	if many != nil {
 		document.bulkFields = many.fields()
 	}
-	encoder := json.NewEncoder(a.env.stdout)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(document)
+	return a.writeJSON(document)
 }
 
 // rotationsText is the results for a person.
@@ -80,25 +73,14 @@ func rotationsText(results []rotate.Result, failures []error, many *bulk, ending
 // ending is the command that ends the rotations that wait: it needs to know the
 // destinations that no configuration tells.
 func (a *app) ending(to []secrets.Ref) string {
-	words := []string{program, "rotate", "--pending"}
+	command := program + " rotate --pending"
 	if a.common.config != "" {
-		words = append(words, "--config", a.common.config)
+		command += " --config " + audit.ShellWord(a.common.config)
 	}
 	for _, ref := range to {
-		words = append(words, "--to", ref.String())
+		command += " --to " + audit.ShellWord(ref.String())
 	}
-	for i, word := range words {
-		words[i] = shellWord(word)
-	}
-	return strings.Join(words, " ") + " --yes"
-}
-
-// shellWord quotes a word for a POSIX shell, unless it needs none.
-func shellWord(word string) string {
-	if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("0123456789-_./:", r) }) {
-		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-	}
-	return word
+	return command + " --yes"
 }
 
 // writeRotation tells a person of one rotation: what happened, until when the
@@ -172,43 +154,6 @@ func writeWhat(line func(key, text string), p *rotate.Plan) {
 	}
 	line("last used", used)
 }
-
-// confirm shows a person what would be done and asks. Where nothing would be,
-// the results say why; they are also what a refusal to agree leaves.
-func (a *app) confirm(ctx context.Context, rotations []*rotation, options rotate.Options) (results []rotate.Result, agreed bool, err error) {
-	options.DryRun = true
-	results = a.rotateAll(ctx, rotations, options, nil)
-	if !slices.ContainsFunc(results, func(r rotate.Result) bool { return r.Status == rotate.Planned }) {
-		return results, false, nil
-	}
-	for _, r := range rotations {
-		r.account.survey = nil // people think for a while, and what was read gets old
-	}
-	err = a.ask(ctx, rotationsText(results, nil, nil, ""))
-	return nil, err == nil, err
-}
-
-// ask shows a person a plan; without a yes there is an error.
-func (a *app) ask(ctx context.Context, plan string) error {
-	_, _ = io.WriteString(a.env.stderr, printable(plan))
-	_, _ = fmt.Fprint(a.env.stderr, "Type yes to do this: ")
-	answer := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(a.env.stdin).ReadString('\n') // an end of input is no agreement
-		answer <- strings.TrimSpace(line)
-	}()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case text := <-answer:
-		if text == "yes" {
-			return nil
-		}
-	}
-	return &exit{code: exitFound, err: errNotAgreed}
-}
-
-var errNotAgreed = fmt.Errorf("not agreed: nothing was changed")
 
 func textsOf(errs []error) []string {
 	all := []string{}

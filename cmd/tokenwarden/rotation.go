@@ -72,11 +72,17 @@ func (c *account) surveyed() population {
 	return p
 }
 
-func surveyedAll(all []*account) (populations []population) {
+// assigned surveys the accounts and says where the value of each token goes.
+func (a *app) assigned(ctx context.Context, cfg config.Config) (all []*account, assignments []config.Assignment, failures []error, err error) {
+	if all, failures, err = a.surveys(ctx, cfg); err != nil {
+		return nil, nil, nil, err
+	}
+	var populations []population
 	for _, c := range all {
 		populations = append(populations, c.surveyed())
 	}
-	return populations
+	assignments, err = a.plan(ctx, cfg, populations)
+	return all, assignments, failures, err
 }
 
 // surveys reads the tokens of all accounts: also those that were not asked for,
@@ -147,11 +153,7 @@ func (a *app) survey(ctx context.Context, c *account) error {
 // choose turns the flags into rotations. Whatever must be refused before
 // anything is written is refused here.
 func (a *app) choose(ctx context.Context, cfg config.Config, o rotateOptions) ([]*rotation, []error, error) {
-	all, failures, err := a.surveys(ctx, cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	assignments, err := a.plan(ctx, cfg, surveyedAll(all))
+	all, assignments, failures, err := a.assigned(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -65,7 +64,5 @@ func (a *app) rulesJSON() error {
 			Permission: r.Permission, Plan: r.Plan, Mission: r.Mission,
 		})
 	}
-	encoder := json.NewEncoder(a.env.stdout)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(map[string]any{"schema_version": audit.SchemaVersion, "rules": list})
+	return a.writeJSON(map[string]any{"schema_version": audit.SchemaVersion, "rules": list})
 }

@@ -28,6 +28,10 @@ import (
 // clockVariable names a file that says by how much a script's clock is ahead.
 const clockVariable = "TOKENWARDEN_TEST_CLOCK"
 
+// scriptsBegin is when every script begins by its own clock: what is old or unused
+// in a seed, with its fixed dates, is so on whatever day the tests are run.
+func scriptsBegin() time.Time { return time.Date(2026, time.November, 27, 12, 0, 0, 0, time.UTC) }
+
 // clock is the time of a script, in all of its processes.
 func clock(path string) time.Time {
 	b, err := os.ReadFile(path)
@@ -46,9 +50,14 @@ func clock(path string) time.Time {
 func cmdNight(ts *testscript.TestScript, _ bool, args []string) {
 	days, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	path := ts.Getenv(clockVariable)
-	ts.Check(os.WriteFile(path+".new", fmt.Appendf(nil, "%dh1m", 24*days), 0o600))
-	ts.Check(os.Rename(path+".new", path))
+	ts.Check(setClock(ts.Getenv(clockVariable), scriptOf(ts).ahead+time.Duration(days)*24*time.Hour+time.Minute))
+}
+
+func setClock(path string, ahead time.Duration) error {
+	if err := os.WriteFile(path+".new", []byte(ahead.String()), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // cmdDocumented takes the configuration out of a document: its only block of YAML,

@@ -57,8 +57,13 @@ func TestScripts(t *testing.T) {
 			env.Values[scriptKey{}] = s
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("USER", "tester")
-			env.Setenv(clockVariable, filepath.Join(env.WorkDir, "home", "clock"))
-			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
+			if err := os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700); err != nil {
+				return err
+			}
+			path := filepath.Join(env.WorkDir, "home", "clock")
+			env.Setenv(clockVariable, path)
+			s.ahead = time.Until(scriptsBegin())
+			return setClock(path, s.ahead)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": cmdSim, "exits": cmdExits, "fault": cmdFault, "token": cmdToken, "holds": cmdHolds,
@@ -75,6 +80,7 @@ type scriptKey struct{}
 // script is what the commands of one script share.
 type script struct {
 	work    string
+	ahead   time.Duration // of the real clock, at the beginning
 	sim     *dbtcloudtest.Sim
 	aws     *awstest.Server
 	markers []string // secrets of this script besides the simulator's
@@ -90,7 +96,8 @@ func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).
 // the variables of an account without a configuration file.
 func cmdSim(ts *testscript.TestScript, neg bool, args []string) {
 	s := scriptOf(ts)
-	seed := dbtcloudtest.DemoSeed(time.Now())
+	path := ts.Getenv(clockVariable)
+	seed := dbtcloudtest.DemoSeed(clock(path))
 	if neg || len(args) > 1 {
 		ts.Fatalf("usage: sim [seed.json]")
 	}
@@ -102,7 +109,6 @@ func cmdSim(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		ts.Check(os.Remove(f.Name())) // it may hold values, and no file may
 	}
-	path := ts.Getenv(clockVariable)
 	s.sim = dbtcloudtest.New(dbtcloudtest.Options{Now: func() time.Time { return clock(path) }})
 	ts.Check(s.sim.Load(seed))
 	server := httptest.NewServer(s.sim)
@@ -216,7 +222,7 @@ func cmdFault(ts *testscript.TestScript, _ bool, args []string) {
 func cmdDay(ts *testscript.TestScript, _ bool, args []string) {
 	days, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	ts.Setenv(args[0], time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly))
+	ts.Setenv(args[0], clock(ts.Getenv(clockVariable)).UTC().AddDate(0, 0, days).Format(time.DateOnly))
 }
 
 // cmdHang lets an operation go unanswered.

@@ -81,10 +81,7 @@ func (a *app) tokens(ctx context.Context, o tokensOptions) error {
 // kept looks at the destinations of each token of an account.
 func (a *app) kept(ctx context.Context, p population, assignments []config.Assignment) map[int64][]held {
 	kept := map[int64][]held{}
-	for _, s := range assignments {
-		if s.Account.Name != p.account.Name {
-			continue
-		}
+	for _, s := range ofAccount(assignments, p.account) {
 		found := a.lookAll(ctx, p.account.ID, s.Destinations)
 		for _, t := range s.Tokens {
 			kept[t.ID] = found

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
 func TestJudge(t *testing.T) {
@@ -143,7 +144,7 @@ func TestFormOf(t *testing.T) {
 		{"0123456789abcdef0123456789abcdef01234567", "012345", valueFact{"", 40, true, atStart}},
 		{"not a token", "not a token", valueFact{"", 11, false, whole}},
 	} {
-		if got := *formOf(c.value, c.uid); got != c.want {
+		if got := *formOf(secrets.NewValue(c.value), c.uid); got != c.want {
 			t.Errorf("uid %q: %+v, expected %+v", c.uid, got, c.want)
 		}
 	}

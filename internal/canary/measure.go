@@ -2,12 +2,12 @@ package canary
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
 // The measurements, by the names that a report gives them.
@@ -51,7 +51,7 @@ func (r *run) measure(ctx context.Context) error {
 		apart := date.Sub(reply.CreatedAt.Time).Abs()
 		r.facts.createdAt = &apart
 	}
-	r.facts.value = formOf(reply.Value.Reveal(), reply.UID)
+	r.facts.value = formOf(reply.Value, reply.UID)
 
 	r.take(ctx, ofEcho, func(ctx context.Context) error { return r.measureEcho(ctx, m, reply.Name) })
 	r.take(ctx, ofAccepted, func(ctx context.Context) error { return r.measureAccepted(ctx, m, born) })
@@ -152,12 +152,10 @@ func (r *run) measureFields(ctx context.Context, m *made) error {
 	return nil
 }
 
-// tokenShape is what a rotation takes for a dbt token's value: see package rotate.
-var tokenShape = regexp.MustCompile(`^(dbt[a-z]_[A-Za-z0-9_-]{16,200}|[0-9a-fA-F]{32,128})$`)
-
 // formOf tells what a value looks like, and nothing of the value.
-func formOf(value, uid string) *valueFact {
-	f := &valueFact{probed: tokenShape.MatchString(value), uid: nowhere}
+func formOf(secret secrets.Value, uid string) *valueFact {
+	f := &valueFact{probed: dbtcloud.LooksLikeToken(secret), uid: nowhere}
+	value := secret.Reveal()
 	rest := value
 	for _, prefix := range []string{"dbtc_", "dbtu_"} {
 		if after, found := strings.CutPrefix(value, prefix); found {

@@ -75,9 +75,8 @@ type Suppression struct {
 	Line        int
 }
 
-// InForce reports whether the suppression still holds: to the end of the day,
-// UTC, that the file names.
-func (s Suppression) InForce(now time.Time) bool { return now.Before(s.Expires.AddDate(0, 0, 1)) }
+// Until is when the suppression ends: with the day, UTC, that the file names.
+func (s Suppression) Until() time.Time { return s.Expires.AddDate(0, 0, 1) }
 
 // Rotate is how rotations are paced.
 type Rotate struct {

@@ -98,28 +98,11 @@ func (a Account) entries(names []string, ids []int64) []Entry {
 	return all
 }
 
-// Entry returns the entry for a token: the one that names its id, or that of a
-// token it replaces; else the one that names its name (without an in-flight
-// suffix).
-func (a Account) Entry(name string, ids ...int64) (Entry, bool) {
-	for _, found := range [][]Entry{a.entries(nil, ids), a.entries([]string{name}, nil)} {
-		if len(found) > 0 {
-			return found[0], true
-		}
-	}
-	return Entry{}, false
-}
-
-// Destinations returns where a token's value goes: what its entry says, else
-// the account's store with the names filled in; none when there is neither, or
-// when it is never rotated and its entry names none. Arguments as for Entry.
-// A name that cannot be part of a path is an error that quotes it. Relative age
-// paths stay relative: see secrets.Ref.Absolute, which Plan has applied.
-func (a Account) Destinations(name string, ids ...int64) ([]secrets.Ref, error) {
-	e, _ := a.Entry(name, ids...)
-	return a.destinations(e, name)
-}
-
+// destinations returns where a token's value goes: what its entry says, else the
+// account's store with the names filled in; none when there is neither, or when it
+// is never rotated and its entry names none. A name that cannot be part of a path
+// is an error that quotes it. Relative age paths stay relative: see
+// secrets.Ref.Absolute, which Plan has applied.
 func (a Account) destinations(e Entry, name string) ([]secrets.Ref, error) {
 	if len(e.Destinations) > 0 || e.Never || a.Store == "" {
 		return e.Destinations, nil

@@ -60,6 +60,24 @@ func TestDestinations(t *testing.T) {
 	}
 }
 
+// Entry returns the entry for a token: the one that names its id, or that of a
+// token it replaces; else the one that names its name (without an in-flight
+// suffix).
+func (a Account) Entry(name string, ids ...int64) (Entry, bool) {
+	for _, found := range [][]Entry{a.entries(nil, ids), a.entries([]string{name}, nil)} {
+		if len(found) > 0 {
+			return found[0], true
+		}
+	}
+	return Entry{}, false
+}
+
+// Destinations returns where the value of the token goes that Entry is asked for.
+func (a Account) Destinations(name string, ids ...int64) ([]secrets.Ref, error) {
+	e, _ := a.Entry(name, ids...)
+	return a.destinations(e, name)
+}
+
 // A name changes nothing but its own segment, in every scheme.
 func FuzzTemplate(f *testing.F) {
 	for _, s := range []string{"a", "..", "a/b", "a?mount=b", "a#b", "{account}", "\x00", "🚀", "a\nb"} {

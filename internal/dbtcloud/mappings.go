@@ -59,14 +59,3 @@ func (c *Client) CreateMapping(ctx context.Context, m Mapping) error {
 	})
 	return err
 }
-
-// DeleteMapping deletes a mapping by its own id. Any 2xx is success.
-//
-// DELETE …/{id}/ (provider).
-func (c *Client) DeleteMapping(ctx context.Context, id int64) error {
-	_, err := c.write(ctx, request{
-		op: fmt.Sprintf("deleting semantic layer mapping %d", id), method: http.MethodDelete,
-		path: c.accountPath(mappingsPath) + strconv.FormatInt(id, 10) + "/", statusOnly: true,
-	})
-	return err
-}

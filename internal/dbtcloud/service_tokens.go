@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -20,6 +21,13 @@ var (
 	errNoValue    = errors.New("the reply has no usable token_string")
 	errDeadGrant  = errors.New("one of the grants is a deleted row: granting it would widen the token's rights")
 )
+
+var tokenShape = regexp.MustCompile(`^(dbt[a-z]_[A-Za-z0-9_-]{16,200}|[0-9a-fA-F]{32,128})$`)
+
+// LooksLikeToken reports whether a value has the form of a token's: dbtc_ or dbtu_
+// and some fifty characters by public samples; older ones carry no prefix and are
+// hexadecimal. Nothing else is to be sent anywhere to find out whose it is.
+func LooksLikeToken(value secrets.Value) bool { return tokenShape.MatchString(value.Reveal()) }
 
 // UnmarshalJSON reads an item of the API. Only an item without an id is an
 // error; see Unread for the rest.
