@@ -21,7 +21,7 @@ func widespread(at action, err error) bool {
 		dbtcloud.KindUnauthorized, dbtcloud.KindIPRestricted, dbtcloud.KindRedirect:
 		return true
 	case dbtcloud.KindForbidden, dbtcloud.KindNotFound:
-		return at == create // the credential may read and not write
+		return at == create || at == retire || at == dismiss // the credential may read and not write
 	case dbtcloud.KindInvalid:
 		return false
 	}
