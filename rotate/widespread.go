@@ -25,6 +25,9 @@ func widespread(at action, err error) bool {
 	case dbtcloud.KindInvalid:
 		return false
 	}
+	if errors.Is(err, secrets.ErrNotWritable) {
+		return at == store // preflight could not prove it, so that of the next place it could not either
+	}
 	for _, target := range []error{secrets.ErrUnavailable, secrets.ErrDenied, errEvidence, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, target) {
 			return true
