@@ -36,6 +36,7 @@ func TestWidespread(t *testing.T) {
 		evidence error
 		command  error
 		timeout  time.Duration
+		now      bool // the old token goes in this run
 		want     rotate.Status
 		wide     bool
 	}{
@@ -48,11 +49,14 @@ func TestWidespread(t *testing.T) {
 		"the credential is refused":         {rules: status("get-token", 401), want: rotate.Failed, wide: true},
 		"the credential may only read":      {rules: status("create-token", 403), want: rotate.Failed, wide: true},
 		"the same, as the service says it":  {rules: status("create-token", 404), want: rotate.Failed, wide: true},
+		"the credential may not delete":     {rules: status("delete-token", 403), now: true, want: rotate.Failed, wide: true},
+		"nor delete, as the service says":   {rules: status("delete-token", 404), now: true, want: rotate.Failed, wide: true},
 		"a create is refused":               {rules: status("create-token", 400), want: rotate.Refused},
 		"the store is down":                 {store: store(secretstest.Check, secrets.ErrUnavailable), want: rotate.Failed, wide: true},
 		"the store goes down":               {store: store(secretstest.Write, secrets.ErrUnavailable), want: rotate.Failed, wide: true},
 		"the store refuses our credential":  {store: store(secretstest.Read, secrets.ErrDenied), want: rotate.Failed, wide: true},
 		"one place may not be written":      {store: store(secretstest.Check, secrets.ErrNotWritable), want: rotate.Failed},
+		"labels turn out to be forbidden":   {store: store(secretstest.Label, secrets.ErrNotWritable), want: rotate.Failed, wide: true},
 		"one place is full of labels":       {store: store(secretstest.Label, secrets.ErrTooManyLabels), want: rotate.Failed},
 		"evidence cannot be written":        {evidence: errors.New("disk full"), want: rotate.Failed, wide: true},
 		"the command fails":                 {command: errors.New("exit status 1"), want: rotate.Failed},
@@ -79,6 +83,9 @@ func TestWidespread(t *testing.T) {
 				opts := defaults()
 				if opts.Timeout = 15 * time.Minute; c.timeout != 0 {
 					opts.Timeout = c.timeout
+				}
+				if c.now {
+					opts.Overlap, opts.Quiet = 0, 0
 				}
 				got := w.must(c.want, r.Rotate(t.Context(), survey, rotate.Request{TokenID: w.old, Destinations: w.refs, AfterStore: []string{"reload"}}, opts))
 				if got.Widespread != c.wide {

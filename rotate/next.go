@@ -198,7 +198,7 @@ func nextRefusal(s *state) (step, bool) {
 	}
 	switch {
 	case s.undoUnderWay() != 0:
-		return refuse("an undo took the value of token %d back from its replacement %d, which still lives: let it end first (rotate --undo --token-id %d, or --pending)", s.old.id, s.undoUnderWay(), s.old.id), true
+		return refuse("an undo took the value of token %d back from its replacement %d, which still lives: let it end first (rotate --undo --token-id %d, or --pending; with --now it ends in that run)", s.old.id, s.undoUnderWay(), s.old.id), true
 	case s.old.inFlightOf != 0:
 		return refuse("token %d is itself the replacement of token %d, which still lives: finish that rotation first (rotate --token-id %d, or --pending)", s.old.id, s.old.inFlightOf, s.old.inFlightOf), true
 	case s.old.problem != "":
@@ -244,9 +244,9 @@ func nextOwnership(s *state) (step, bool) {
 		case own && s.old.credential == yes:
 			return step{do: recognise, destination: i}, true
 		case own:
-			return refuse("%s holds the credential that this program runs with, which could not be shown to be token %d; if you are sure that it is, say so with --adopt", d.ref, s.old.id), true
+			return refuse("%s holds the credential that this program runs with, which could not be shown to be token %d; if you are sure that it is, say so: rotate --token-id %d --adopt", d.ref, s.old.id, s.old.id), true
 		case d.unproved != "":
-			return refuse("%s holds a value that could not be shown to be token %d's: %s; if you are sure that it is, say so with --adopt", d.ref, s.old.id, d.unproved), true
+			return refuse("%s holds a value that could not be shown to be token %d's: %s; if you are sure that it is, say so: rotate --token-id %d --adopt", d.ref, s.old.id, d.unproved, s.old.id), true
 		default:
 			return step{do: prove, destination: i}, true
 		}

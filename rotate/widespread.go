@@ -21,9 +21,12 @@ func widespread(at action, err error) bool {
 		dbtcloud.KindUnauthorized, dbtcloud.KindIPRestricted, dbtcloud.KindRedirect:
 		return true
 	case dbtcloud.KindForbidden, dbtcloud.KindNotFound:
-		return at == create // the credential may read and not write
+		return at == create || at == retire || at == dismiss // the credential may read and not write
 	case dbtcloud.KindInvalid:
 		return false
+	}
+	if errors.Is(err, secrets.ErrNotWritable) {
+		return at == store // preflight could not prove it, so that of the next place it could not either
 	}
 	for _, target := range []error{secrets.ErrUnavailable, secrets.ErrDenied, errEvidence, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, target) {

@@ -93,7 +93,11 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 	if r.Name != "" { // a token that was not to be found
 		fmt.Fprintf(w, " %s", audit.Quote(r.Name))
 	}
-	if r.NewTokenID != 0 {
+	switch {
+	case r.NewTokenID == 0:
+	case r.Undo:
+		fmt.Fprintf(w, " ← %d", r.NewTokenID) // whose place it takes back
+	default:
 		fmt.Fprintf(w, " → %d", r.NewTokenID)
 	}
 	fmt.Fprintf(w, ": %s\n", r.Status)

@@ -110,14 +110,14 @@ func (e *echoFact) judge() (seen string, holds bool) {
 }
 
 func (l *lengthFact) judge() (seen string, holds bool) {
-	const enough = 100
+	const enough = 100 // whether a create takes as long a one is not asked
 	switch {
 	case l == nil:
 		return "", false
 	case l.most:
-		return fmt.Sprintf("%d or more characters", l.longest), true
+		return fmt.Sprintf("%d or more characters, in a rename", l.longest), true
 	}
-	return fmt.Sprintf("%d characters; a longer name is %s", l.longest, l.beyond), l.longest >= enough
+	return fmt.Sprintf("%d characters, in a rename; a longer name is %s", l.longest, l.beyond), l.longest >= enough
 }
 
 func (n *namesFact) judge() (seen string, holds bool) {

@@ -47,12 +47,12 @@ func TestTempers(t *testing.T) {
 			{"limit headers", "none", holds},
 		}, 0},
 		{"grants ignored", func(o *options) { o.IgnoreGrantsAtCreate = true }, []seen{{"grants at create", "ignored; set by the permissions POST and read back", holds}}, 0},
-		{"names cut", func(o *options) { o.MaxNameLength = 140 }, []seen{{"longest name", "140 characters; a longer name is cut", holds}}, 0},
-		{"names cut where a probe ends", func(o *options) { o.MaxNameLength = 100 }, []seen{{"longest name", "100 characters; a longer name is cut", holds}}, 0},
-		{"names cut early", func(o *options) { o.MaxNameLength = 60 }, []seen{{"longest name", "60 characters; a longer name is cut", fails}}, 1},
-		{"long names refused", func(o *options) { o.MaxNameLength, o.RefuseLongNames = 255, true }, []seen{{"longest name", "255 characters; a longer name is refused", holds}}, 0},
-		{"long names refused at an odd length", func(o *options) { o.MaxNameLength, o.RefuseLongNames = 197, true }, []seen{{"longest name", "197 characters; a longer name is refused", holds}}, 0},
-		{"short names only", func(o *options) { o.MaxNameLength, o.RefuseLongNames = 64, true }, []seen{{"longest name", "64 characters; a longer name is refused", fails}}, 1},
+		{"names cut", func(o *options) { o.MaxNameLength = 140 }, []seen{{"longest name", "140 characters, in a rename; a longer name is cut", holds}}, 0},
+		{"names cut where a probe ends", func(o *options) { o.MaxNameLength = 100 }, []seen{{"longest name", "100 characters, in a rename; a longer name is cut", holds}}, 0},
+		{"names cut early", func(o *options) { o.MaxNameLength = 60 }, []seen{{"longest name", "60 characters, in a rename; a longer name is cut", fails}}, 1},
+		{"long names refused", func(o *options) { o.MaxNameLength, o.RefuseLongNames = 255, true }, []seen{{"longest name", "255 characters, in a rename; a longer name is refused", holds}}, 0},
+		{"long names refused at an odd length", func(o *options) { o.MaxNameLength, o.RefuseLongNames = 197, true }, []seen{{"longest name", "197 characters, in a rename; a longer name is refused", holds}}, 0},
+		{"short names only", func(o *options) { o.MaxNameLength, o.RefuseLongNames = 64, true }, []seen{{"longest name", "64 characters, in a rename; a longer name is refused", fails}}, 1},
 		{"the name itself is cut", func(o *options) { o.MaxNameLength = 10 }, []seen{
 			{"name as asked", "cut to 10 characters of 25", fails}, {"longest name", "no longer one was tried", missing}, {"duplicate names", "accepted, under a changed name", fails}}, 1},
 		{"names changed", func(o *options) { o.ChangeName = strings.ToUpper }, []seen{
