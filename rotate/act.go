@@ -75,7 +75,13 @@ func (u *run) warn(text string) {
 // labelled, before anything new comes into the world.
 func (u *run) preflight(ctx context.Context) error {
 	for _, d := range u.s.destinations {
-		if err := d.store.Check(ctx, d.ref); err != nil {
+		err := d.store.Check(ctx, d.ref)
+		if errors.Is(err, secrets.ErrRefused) {
+			// It could be read, and running again changes nothing: a person has to.
+			u.s.run.refused = err.Error()
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

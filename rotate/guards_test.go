@@ -3,6 +3,7 @@ package rotate_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -100,4 +101,22 @@ func TestNoWaitForTheLimitBeforeTheStore(t *testing.T) {
 			w.must(rotate.Pending, w.with(r, w.old, defaults()))
 		})
 	}
+}
+
+// A secret that must not be written to is a person's matter: running again would
+// change nothing. Nothing was created for it.
+func TestASecretThatMustNotBeWritten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.store = &secretstest.Intercept{Store: w.memory, Before: func(_ context.Context, c secretstest.Call) error {
+			if c.Op == secretstest.Check {
+				return fmt.Errorf("%w: AWS rotates it itself", secrets.ErrRefused)
+			}
+			return nil
+		}}
+		w.must(rotate.Refused, w.rotate(defaults()))
+		if n := len(w.active()); n != 1 {
+			t.Errorf("%d tokens are active", n)
+		}
+	})
 }
