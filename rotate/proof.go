@@ -103,7 +103,7 @@ func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why s
 		}
 		quiet := still.Equal(after)
 		if hit && quiet {
-			seen.add(sighting{used: after, sent: sent, took: took})
+			seen.add(sighting{used: after, date: date, sent: sent, took: took})
 		}
 		last = still
 		switch {
@@ -139,6 +139,7 @@ func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why s
 // sighting is a probe that moved last_used while nothing else did.
 type sighting struct {
 	used time.Time     // what it was moved to
+	date time.Time     // of its answer
 	sent time.Time     // when the probe was sent, by the runtime's clock
 	took time.Duration // until its answer
 }
@@ -155,13 +156,16 @@ func (all *sightings) add(s sighting) {
 }
 
 func (s sighting) fits(before sighting) bool {
+	apart := s.sent.Sub(before.sent) + (s.took-before.took)/2
+	if (s.date.Sub(before.date) - apart).Abs() > 2*time.Second {
+		return true // the service's clock jumped, or does not run as ours: each Date has to do
+	}
 	// The way there is not as fast as the way back.
 	tolerance := 100*time.Millisecond + (s.took+before.took)/4
 	if s.used.Nanosecond() == 0 && before.used.Nanosecond() == 0 {
 		tolerance += time.Second // whole seconds are shown
 	}
-	sent := s.sent.Sub(before.sent) + (s.took-before.took)/2
-	return (s.used.Sub(before.used) - sent).Abs() <= tolerance
+	return (s.used.Sub(before.used) - apart).Abs() <= tolerance
 }
 
 func (all sightings) enough() bool {
