@@ -205,6 +205,32 @@ func TestFoundReplacementNotSeenAtTheEnd(t *testing.T) {
 	})
 }
 
+// While a run was about to delete the old token, its replacement was taken back
+// and deleted, and the DELETE failed. The run stored the dead value once more, over
+// the old token's, which lived.
+func TestFoundTakenBackBeforeTheDelete(t *testing.T) {
+	for _, hidden := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t, func(o *dbtcloudtest.Options, _ *dbtcloudtest.SeedAccount) { o.HideDeleted404 = hidden })
+			w.sim.Plan(dbtcloudtest.Rule{
+				Operation: "delete-token", Nth: 1, Fault: dbtcloudtest.StatusBefore, Status: 503,
+				Before: func() {
+					id, _ := w.sim.TokenByValue(w.memory.Get(w.refs[0]).Reveal())
+					w.memory.Rollback(w.refs[0])
+					w.sim.Delete(id)
+				},
+			})
+			first := w.rotate(now())
+			if id, active := w.sim.TokenByValue(w.memory.Get(w.refs[0]).Reveal()); !active {
+				t.Errorf("the destination holds the value of token %d, which is dead (hidden: %v)", id, hidden)
+			}
+			if again := w.rotate(now()); first.Status != rotate.Rotated {
+				w.finished(w.must(rotate.Rotated, again))
+			}
+		})
+	}
+}
+
 // A write that was asked for again was accepted at the second time, and two more
 // rotations were over before the run looked at it: it wrote over their value, and
 // would have removed a replacement that the consumers had meanwhile.

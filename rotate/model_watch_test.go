@@ -157,6 +157,7 @@ func (m *model) deletedBy(p *modelProcess, id int64, v dbtcloudtest.View) {
 	for _, ref := range m.refs {
 		if m.owners[m.held[ref].Reveal()] == id && m.overslept(p) {
 			m.why["a frozen DELETE"] = true
+			m.changedAt[stateOf(id)] = m.clock // to the others it is as if a person had done it
 		}
 		if m.owners[m.held[ref].Reveal()] == id && !m.unseenAnywhere(p) && !m.lied(ref) && !m.overslept(p) {
 			m.violate("%s deleted token %d, whose value %s holds", p, id, ref)

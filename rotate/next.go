@@ -289,6 +289,9 @@ func nextReplacement(s *state) step {
 		return step{do: create}
 	case !m.checked || !m.proved:
 		return step{do: equalise, token: m.id()}
+	case m.stored && !m.lives:
+		// Somebody wrote over it since, an undo perhaps, and may have deleted it as well.
+		return step{do: look, token: m.id()}
 	default:
 		return step{do: store, token: m.id(), destination: 0}
 	}

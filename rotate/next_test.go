@@ -97,7 +97,10 @@ func TestNext(t *testing.T) {
 		"equal, not proved: equalise": {s: observed(func(s *state) {
 			s.replacements = []replacement{made(901, 0, ours, checked, func(r *replacement) { r.proved = false })}
 		}), do: equalise, token: 901},
-		"equal and proved: store":         {s: observed(func(s *state) { s.replacements = []replacement{made(901, 0, ours, checked)} }), do: store, token: 901},
+		"equal and proved: store": {s: observed(func(s *state) { s.replacements = []replacement{made(901, 0, ours, checked)} }), do: store, token: 901},
+		"stored once, and written over: look": {s: observed(func(s *state) {
+			s.replacements = []replacement{made(901, 0, ours, checked, func(r *replacement) { r.stored, r.lives = true, false })}
+		}), do: look, token: 901},
 		"stored in one of two: the other": {s: stored(func(s *state) { s.destinations = append(s.destinations, held(ofOld, 777)) }), do: store, token: 901},
 		"read at different times: look": {s: stored(func(s *state) {
 			s.replacements[0].lives = false
