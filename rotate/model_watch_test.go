@@ -155,11 +155,12 @@ func (m *model) deletedBy(p *modelProcess, id int64, v dbtcloudtest.View) {
 		m.violate("%s deleted token %d %q, which does not replace that", p, id, t.Name)
 	}
 	for _, ref := range m.refs {
-		if m.owners[m.held[ref].Reveal()] == id && m.overslept(p) {
+		switch {
+		case m.owners[m.held[ref].Reveal()] != id:
+		case m.overslept(p) || m.unseenAnywhere(p):
 			m.why["a frozen DELETE"] = true
 			m.changedAt[stateOf(id)] = m.clock // to the others it is as if a person had done it
-		}
-		if m.owners[m.held[ref].Reveal()] == id && !m.unseenAnywhere(p) && !m.lied(ref) && !m.overslept(p) {
+		case !m.lied(ref):
 			m.violate("%s deleted token %d, whose value %s holds", p, id, ref)
 		}
 	}
