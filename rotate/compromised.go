@@ -20,7 +20,7 @@ func (u *run) stillAlive() {
 	if u.s.policy.Compromised == "" || u.s.old.life == gone || r.Status == Planned {
 		return
 	}
-	why := "run the same command again; if that does not end it, delete the token in dbt Cloud by hand: whoever reads its value then fails until the destinations are given another"
+	why := "see to what kept this run from it, and run the command again; if that does not end it, delete the token in dbt Cloud by hand: whoever reads its value then fails until the destinations are given another"
 	w := u.s.winner()
 	switch stored := w != nil && u.s.lacking(w.id()) < 0; {
 	case stored && u.s.hasCommand && !u.s.run.commandDone:

@@ -72,7 +72,7 @@ func TestBulkConfirm(t *testing.T) {
 		s.store(t, "Airflow", "Looker")
 		s.terminal("yes\n")
 		s.run(t, exitOK, "config", "label")
-		if !strings.Contains(s.stderr.String(), `"Airflow": three requests with the value that is stored`) {
+		if !strings.Contains(s.stderr.String(), `"Airflow": three to five requests with the value that is stored`) {
 			t.Errorf("what would be tried was not shown: %s", &s.stderr)
 		}
 		s.terminal(c.typed)

@@ -45,7 +45,7 @@ func (a *app) configLabel(ctx context.Context, yes bool) error {
 	if len(rotations) > 0 && !yes {
 		var plan strings.Builder
 		for _, r := range rotations {
-			fmt.Fprintf(&plan, "%s: token %d %s: three requests with the value that is stored\n", r.account.Name, r.request.TokenID, audit.Quote(r.name))
+			fmt.Fprintf(&plan, "%s: token %d %s: three to five requests with the value that is stored\n", r.account.Name, r.request.TokenID, audit.Quote(r.name))
 		}
 		if err := a.ask(ctx, plan.String()); err != nil {
 			return err

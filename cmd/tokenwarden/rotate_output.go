@@ -119,7 +119,9 @@ func writeRotation(w io.Writer, r rotate.Result, ending string) {
 	line("steps", strings.Join(done, ", "))
 	writeCompromised(line, r)
 	line("why", r.Error)
-	line("so far", r.Message)
+	if r.Plan == nil { // which says the same
+		line("so far", r.Message)
+	}
 	if r.Status == rotate.Pending {
 		line("to end it", ending)
 	}
@@ -141,7 +143,7 @@ func writePlan(line func(key, text string), p *rotate.Plan) {
 	writeWhat(line, p)
 	line("overlap", p.Overlap)
 	line("quiet", p.Quiet)
-	line("first", p.NextStep)
+	line("first change", p.NextStep)
 }
 
 // writeWhat tells what a token can reach, and who reads it where.
