@@ -25,7 +25,7 @@ test: ## run the tests
 
 .PHONY: race
 race: ## run the tests with the race detector, which needs a C compiler
-	go test -race -skip '^TestMatrix$$' ./...
+	go test -race -timeout 30m -skip '^TestMatrix$$' ./...
 
 .PHONY: lint
 lint: ## run golangci-lint

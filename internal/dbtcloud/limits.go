@@ -42,12 +42,20 @@ type place struct {
 	before time.Time // whose place it takes, a minute later at the earliest; zero: nobody's
 }
 
+// reserve takes a request's turn with the limiter and its place in the minute at
+// once: in another order the places of those who come together would not lie one
+// after the other.
+func (b *bucket) reserve(now time.Time) (*rate.Reservation, place) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	reservation := b.limiter.ReserveN(now, 1)
+	return reservation, b.inMinute(now.Add(reservation.DelayFrom(now)))
+}
+
 // inMinute says when a request may leave, ready or later, so that no minute,
 // wherever it begins, has more than the limit: the limiter alone, which is full
 // at the start, would let twice as many out in the first one.
 func (b *bucket) inMinute(ready time.Time) place {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if len(b.sent) < b.perMinute {
 		b.sent = append(b.sent, ready)
 		return place{bucket: b, index: len(b.sent) - 1, at: ready}
@@ -122,8 +130,7 @@ func (b *bucket) cooled() time.Time {
 func (c *Client) wait(ctx context.Context, r request) *Error {
 	s := c.service
 	now := s.now()
-	reservation := c.bucket.limiter.ReserveN(now, 1)
-	place := c.bucket.inMinute(now.Add(reservation.DelayFrom(now)))
+	reservation, place := c.bucket.reserve(now)
 	ready, waited := place.at, now
 	giveBack := func() { reservation.CancelAt(s.now()); place.giveBack() }
 	for {
