@@ -36,7 +36,7 @@ func resolve(path string) (string, error) {
 	file := filepath.Join(dir, filepath.Base(path))
 	target, err := filepath.EvalSymlinks(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(file); err == nil {
+		if info, err := os.Lstat(file); err == nil && info.Mode()&fs.ModeSymlink != 0 { // or it has been made this moment
 			return "", fmt.Errorf("%w: %s is a symbolic link to nothing", secrets.ErrUnavailable, file)
 		}
 		return file, nil
