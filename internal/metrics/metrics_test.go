@@ -202,11 +202,6 @@ func TestKilled(t *testing.T) {
 	if err := WriteFile(path, large(0)); err != nil {
 		t.Fatal(err)
 	}
-	begin := time.Now()
-	if err := WriteFile(path, large(0)); err != nil {
-		t.Fatal(err)
-	}
-	takes := time.Since(begin)
 	const kills = 10
 	want, inTheMiddle := len(parse(t, path)), 0
 	for i := range kills {
@@ -222,17 +217,24 @@ func TestKilled(t *testing.T) {
 		if _, err := out.Read(make([]byte, 8)); err != nil { // it has written once
 			t.Fatal(err)
 		}
-		after := takes * time.Duration(i) / kills
+		// The next write has begun when its file is there. Half of the kills come a
+		// little later.
+		var half []string
+		for len(half) == 0 {
+			if half, err = filepath.Glob(path + "?*"); err != nil || t.Context().Err() != nil {
+				t.Fatal(err, t.Context().Err())
+			}
+		}
+		after := time.Duration(i%2*i) * 100 * time.Microsecond
 		time.Sleep(after)
 		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait()
 		if got := len(parse(t, path)); got != want {
-			t.Fatalf("killed after %s: %d series, want %d", after, got, want)
+			t.Fatalf("killed %s after a write began: %d series, want %d", after, got, want)
 		}
-		half, err := filepath.Glob(path + "?*")
-		if err != nil {
+		if half, err = filepath.Glob(path + "?*"); err != nil {
 			t.Fatal(err)
 		}
 		inTheMiddle += len(half)
