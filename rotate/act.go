@@ -186,7 +186,8 @@ func (u *run) fence(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		u.s.run.arbiterWritten, u.s.run.fenced = true, true
+		u.s.run.fenced = true
+		u.fencedOff()
 	}
 	if errors.Is(err, secrets.ErrConflict) {
 		return fmt.Errorf("%w: another run is at work", err)
@@ -195,6 +196,15 @@ func (u *run) fence(ctx context.Context) error {
 		return err
 	}
 	return u.readDestinations(ctx)
+}
+
+// fencedOff notes that the arbiter's version has moved: whoever made one of the
+// replacements seen until now had read an older one before. Of one that comes into
+// the world later that cannot be said.
+func (u *run) fencedOff() {
+	for i := range u.s.replacements {
+		u.s.replacements[i].fenced = true
+	}
 }
 
 // afterStore runs the configured command now that every destination holds the

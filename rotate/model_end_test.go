@@ -38,6 +38,7 @@ var humanReasons = []struct {
 	{"nothing can bring it back", []string{"deleted", "store", "a frozen DELETE"}},
 	{"the destinations disagree", []string{"store"}},
 	{"is not accepted by the service", []string{"a false --adopt"}},
+	{"characters that no token has", []string{"a false --adopt"}},
 	{"no version that can be recovered", []string{"store"}},
 	{"nothing that could be brought back there", []string{"store"}},
 }

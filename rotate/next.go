@@ -289,9 +289,11 @@ func nextReplacement(s *state) step {
 		return step{do: create}
 	case !m.checked || !m.proved:
 		return step{do: equalise, token: m.id()}
+	case m.stored && s.old.life == alive:
+		// To other runs it is an orphan now, which they may be about to drop.
+		return fail("replacement %d was stored, and somebody wrote over it, an undo perhaps; token %d still lives; run the same command again", m.id(), s.old.id)
 	case m.stored && !m.lives:
-		// Somebody wrote over it since, an undo perhaps, and may have deleted it as well.
-		return step{do: look, token: m.id()}
+		return step{do: look, token: m.id()} // whoever wrote over it may have deleted it as well
 	default:
 		return step{do: store, token: m.id(), destination: 0}
 	}

@@ -54,6 +54,7 @@ func made(id int64, age time.Duration, change ...func(*replacement)) replacement
 }
 
 func ours(r *replacement)    { r.mine, r.value = true, secrets.NewValue("dbtc_new") }
+func fenced(r *replacement)  { r.fenced = true }
 func lost(r *replacement)    { r.mine = true }
 func checked(r *replacement) { r.checked, r.proved = true, true }
 
@@ -98,7 +99,11 @@ func TestNext(t *testing.T) {
 			s.replacements = []replacement{made(901, 0, ours, checked, func(r *replacement) { r.proved = false })}
 		}), do: equalise, token: 901},
 		"equal and proved: store": {s: observed(func(s *state) { s.replacements = []replacement{made(901, 0, ours, checked)} }), do: store, token: 901},
-		"stored once, and written over: look": {s: observed(func(s *state) {
+		"stored once, and written over: the next run settles it": {s: observed(func(s *state) {
+			s.replacements = []replacement{made(901, 0, ours, checked, func(r *replacement) { r.stored = true })}
+		}), do: stop, status: Failed, says: "wrote over it"},
+		"… and the old token is gone: look whether it lives": {s: observed(func(s *state) {
+			s.old.life = gone
 			s.replacements = []replacement{made(901, 0, ours, checked, func(r *replacement) { r.stored, r.lives = true, false })}
 		}), do: look, token: 901},
 		"stored in one of two: the other": {s: stored(func(s *state) { s.destinations = append(s.destinations, held(ofOld, 777)) }), do: store, token: 901},
@@ -180,7 +185,10 @@ func TestNext(t *testing.T) {
 		// Orphans of other runs.
 		"young orphan: wait":       {s: observed(func(s *state) { s.replacements = []replacement{made(901, time.Minute)} }), do: stop, status: Refused, says: "again"},
 		"old orphan: fence first":  {s: observed(func(s *state) { s.replacements = []replacement{made(901, time.Hour)} }), do: fence},
-		"old orphan, fenced: drop": {s: observed(func(s *state) { s.replacements, s.run.arbiterWritten = []replacement{made(901, time.Hour)}, true }), do: drop, token: 901},
+		"old orphan, fenced: drop": {s: observed(func(s *state) { s.replacements = []replacement{made(901, time.Hour, fenced)} }), do: drop, token: 901},
+		"another orphan, not fenced: once more": {s: observed(func(s *state) {
+			s.replacements = []replacement{made(901, time.Hour), made(902, 2*time.Hour, fenced)}
+		}), do: fence},
 		"used orphan: a person": {s: observed(func(s *state) {
 			s.replacements = []replacement{made(901, time.Hour, func(r *replacement) { r.token.LastUsed = dbtcloud.At(noon) })}
 		}), do: stop, status: Refused, says: "used"},

@@ -26,7 +26,7 @@ func nextOrphan(s *state) (step, bool) {
 	case s.has(unknown) >= 0:
 		// It may be the orphan's. nextOwnership has to find out first.
 		return step{}, false
-	case s.run.arbiterWritten:
+	case orphans[0].fenced:
 		return step{do: drop, token: orphans[0].id()}, true
 	case s.destinations[0].owner == empty:
 		// There is nothing to write again. Storing this run's own replacement

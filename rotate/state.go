@@ -78,6 +78,9 @@ type replacement struct {
 	lives   bool // it was read as active since the destinations were read last
 	stored  bool // a destination took its value from this run, whatever it holds now
 	unseen  bool // when it was asked for last, the service answered 404
+	// fenced: this run has moved the arbiter's version since it first saw this
+	// replacement. Its maker had read an older one, so its write must fail.
+	fenced bool
 }
 
 func (r *replacement) id() int64 { return r.token.ID }
@@ -126,7 +129,6 @@ type runFacts struct {
 	mayHaveCreated bool      // a create was sent whose outcome is not known yet
 	stores         int       // writes in a row without a clear answer
 	deletes        int       // DELETEs in a row after which the token was still there
-	arbiterWritten bool      // this run moved the arbiter's version: a frozen run's write must fail
 	announced      time.Time // when this run announced that it is about to delete the old token
 	fenced         bool      // this run wrote the arbiter's present value again, after that
 	beaten         string    // how this run lost the election: trying again, it could write after a fence

@@ -50,7 +50,9 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 		// Written, whatever the answer was; also when a conflict was only our
 		// own lost write.
 		d.mayArrive, u.s.run.stores, r.stored = false, 0, true
-		u.s.run.arbiterWritten = u.s.run.arbiterWritten || i == 0
+		if i == 0 {
+			u.fencedOff()
+		}
 		u.took(i, look, r, version)
 		return nil
 	case decided && errors.Is(err, secrets.ErrConflict):

@@ -150,7 +150,9 @@ func (u *run) putBack(ctx context.Context, i int) error {
 	switch {
 	case moved && look.Value.Equal(value):
 		d.mayArrive, u.s.run.stores = false, 0
-		u.s.run.arbiterWritten = u.s.run.arbiterWritten || i == 0
+		if i == 0 {
+			u.fencedOff()
+		}
 		u.wrote(i, look, version)
 		if !there {
 			return nil

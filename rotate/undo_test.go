@@ -134,7 +134,7 @@ func TestNextOfAnUndo(t *testing.T) {
 			s.destinations[0], s.replacements = held(ofOld, 777), []replacement{made(902, time.Hour)}
 		}), do: fence},
 		"an orphan alone, fenced: drop": {s: undone(func(s *state) {
-			s.destinations[0], s.replacements, s.run.arbiterWritten = held(ofOld, 777), []replacement{made(902, time.Hour)}, true
+			s.destinations[0], s.replacements = held(ofOld, 777), []replacement{made(902, time.Hour, fenced)}
 		}), do: drop, token: 902},
 		"a young orphan alone: wait": {s: undone(func(s *state) {
 			s.destinations[0], s.replacements = held(ofOld, 777), []replacement{made(902, time.Minute)}
