@@ -106,6 +106,7 @@ func (m *model) putRight() {
 	}
 	if len(m.processes) == 0 { // or one of them has seen it all
 		clear(m.why)
+		clear(m.adopted)
 	}
 	facts := []fact{nameOf(kept), permissionsOf(kept)}
 	for _, t := range m.active() {
@@ -122,7 +123,6 @@ func (m *model) putRight() {
 		m.memory.Unlabel(ref)
 		facts = append(facts, valueAt(ref), labelsOf(ref))
 	}
-	clear(m.adopted)
 	for _, id := range m.order {
 		m.cut[id] = id != kept
 	}

@@ -52,8 +52,12 @@ func TestModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	// How long a trace gets is drawn as well, so it takes rounds to make enough.
-	for seed := max(first, 1); made.Load() < int64(actions) && !t.Failed(); seed++ {
-		left := actions - int(made.Load())
+	for seed, reached := max(first, 1), int64(-1); made.Load() < int64(actions) && !t.Failed(); seed++ {
+		if made.Load() == reached {
+			break // -run asks for one round alone
+		}
+		reached = made.Load()
+		left := actions - int(reached)
 		setRapid(t, "rapid.checks", fmt.Sprint(left/actionsInATrace/len(worlds)+1))
 		setRapid(t, "rapid.seed", fmt.Sprint(seed))
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

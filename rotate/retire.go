@@ -17,17 +17,14 @@ func (u *run) confirm(ctx context.Context, id int64) error {
 	if err := u.readDestinations(ctx); err != nil {
 		return err
 	}
-	if err := u.readOld(ctx); err != nil {
-		return err
-	}
 	r := u.s.replacement(id)
 	if r == nil || u.s.lacking(id) >= 0 {
 		// Somebody wrote there: perhaps a rival, whose replacement only a list shows.
+		if err := u.readOld(ctx); err != nil {
+			return err
+		}
 		_, err := u.list(ctx)
 		return err
-	}
-	if u.s.old.life != alive {
-		return nil // next goes on from what is there now
 	}
 	fresh, seen, err := u.token(ctx, id)
 	switch {
@@ -36,17 +33,28 @@ func (u *run) confirm(ctx context.Context, id int64) error {
 	case seen == notFound:
 		return fmt.Errorf("service token %d: the service answers 404 for the replacement, so the old token stays", id)
 	case seen == deleted:
-		u.s.run.refused = fmt.Sprintf("replacement %d was deleted by somebody else, and the destinations hold its dead value; token %d still lives: run the same command again to replace it anew", id, u.s.old.id)
+		u.s.run.refused = fmt.Sprintf("replacement %d was deleted by somebody else, and the destinations hold its dead value: run the same command again to replace token %d anew", id, u.s.old.id)
 		return nil
 	}
 	r.token = fresh
-	if err := u.readOldPermissions(ctx); err != nil {
+	var got Permissions
+	var problem string
+	want, wrong, comparing := u.permissions(ctx, u.s.old.token)
+	if comparing == nil {
+		got, problem, comparing = u.permissions(ctx, fresh)
+	}
+	// The old token comes last: whether this run stood still somewhere above shows
+	// by the time of that reply, and what was announced does not hold any more then.
+	if err := u.readOld(ctx); err != nil {
 		return err
 	}
-	got, problem, err := u.permissions(ctx, fresh)
-	if err != nil {
-		return err
+	if u.s.old.life != alive {
+		return nil // next goes on from what is there now
 	}
+	if comparing != nil {
+		return comparing
+	}
+	u.s.old.permissions, u.s.old.problem = want, wrong
 	if diff := Difference(u.s.old.permissions, got); problem == "" && len(diff) > 0 {
 		problem = "its permissions are not equal to the old token's any more: " + strings.Join(shorten(diff), "; ")
 	}
