@@ -171,8 +171,11 @@ func (a *app) configCheck(ctx context.Context, probe bool) error {
 	var b strings.Builder
 	code := exitOK
 	for _, s := range assignments {
-		if !a.checkAssignment(ctx, &b, s, probe) {
+		switch found := a.checkAssignment(ctx, &b, s, probe); found {
+		case exitFailed:
 			failures = append(failures, fmt.Errorf("token %d: a destination could not be read", s.Tokens[0].ID))
+		default:
+			code = max(code, found)
 		}
 	}
 	if err := cfg.Unfilled(); err != nil {
@@ -203,9 +206,10 @@ func means(assignments []config.Assignment, account string, e config.Entry) bool
 	})
 }
 
-// checkAssignment writes what is known of one token; false when a destination
-// could not be read.
-func (a *app) checkAssignment(ctx context.Context, w io.Writer, s config.Assignment, probe bool) bool {
+// checkAssignment writes what is known of one token: exitFound when a destination
+// holds another token's value, or one that is gone, exitFailed when one could not
+// be read.
+func (a *app) checkAssignment(ctx context.Context, w io.Writer, s config.Assignment, probe bool) exitCode {
 	name := audit.Quote(s.Tokens[0].Name)
 	var ids []string
 	for _, t := range s.Tokens {
@@ -220,15 +224,21 @@ func (a *app) checkAssignment(ctx context.Context, w io.Writer, s config.Assignm
 	default:
 		fmt.Fprintln(w)
 	}
-	readable := true
+	worst := exitOK
 	for _, ref := range s.Destinations {
 		fmt.Fprintf(w, "  %s", ref)
 		if probe {
 			h := a.look(ctx, s.Account.ID, ref)
-			readable = readable && h.err == nil
 			fmt.Fprintf(w, ": %s", h)
+			switch {
+			case h.err != nil:
+				worst = exitFailed
+			case !h.fits(s.Tokens):
+				fmt.Fprintf(w, "; it should hold the value of token %s", strings.Join(ids, " or "))
+				worst = max(worst, exitFound)
+			}
 		}
 		fmt.Fprintln(w)
 	}
-	return readable
+	return worst
 }
