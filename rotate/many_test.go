@@ -227,6 +227,17 @@ func TestCompromised(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a replacement on its way out", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			leaver := w.takenUp()
+			w.must(rotate.Pending, w.undo(w.old, defaults()))
+			r := w.must(rotate.Undone, w.with(w.rotator(), leaver, leaked))
+			if len(r.Warnings) != 0 { // it is gone, and the token that has its place is not the compromised one
+				t.Errorf("warnings: %q", r.Warnings)
+			}
+		})
+	})
 	t.Run("evidence", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			w := newWorld(t)
