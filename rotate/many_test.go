@@ -57,6 +57,7 @@ func TestWidespread(t *testing.T) {
 		"the store refuses our credential":  {store: store(secretstest.Read, secrets.ErrDenied), want: rotate.Failed, wide: true},
 		"one place may not be written":      {store: store(secretstest.Check, secrets.ErrNotWritable), want: rotate.Failed},
 		"labels turn out to be forbidden":   {store: store(secretstest.Label, secrets.ErrNotWritable), want: rotate.Failed, wide: true},
+		"one place is nearly full of them":  {store: store(secretstest.Check, secrets.ErrTooManyLabels), want: rotate.Refused},
 		"one place is full of labels":       {store: store(secretstest.Label, secrets.ErrTooManyLabels), want: rotate.Failed},
 		"evidence cannot be written":        {evidence: errors.New("disk full"), want: rotate.Failed, wide: true},
 		"the command fails":                 {command: errors.New("exit status 1"), want: rotate.Failed},
