@@ -74,9 +74,18 @@ func (u *run) warn(text string) {
 // preflight asks every store whether its destination can be read, written and
 // labelled, before anything new comes into the world.
 func (u *run) preflight(ctx context.Context) error {
-	for _, d := range u.s.destinations {
+	for i := range u.s.destinations {
+		d := &u.s.destinations[i]
 		err := d.store.Check(ctx, d.ref)
-		if errors.Is(err, secrets.ErrRefused) {
+		if errors.Is(err, secrets.ErrTooManyLabels) {
+			if u.s.undo.asked {
+				continue // the rotation left room for that
+			}
+			if err = u.makeRoom(ctx, i); err == nil {
+				err = d.store.Check(ctx, d.ref)
+			}
+		}
+		if errors.Is(err, secrets.ErrRefused) || errors.Is(err, secrets.ErrTooManyLabels) {
 			// It could be read, and running again changes nothing: a person has to.
 			u.s.run.refused = err.Error()
 			return nil
@@ -135,14 +144,39 @@ func (u *run) labelEntries(ctx context.Context, i int, set secrets.Labels) error
 	return u.write(ctx, e, func() error { return d.store.Label(ctx, d.ref, set, prune) })
 }
 
-// prunable names the notes of undoes that are over, and if those are not enough the
-// oldest half of the entries whose token this run knows to be neither the old one
-// nor a replacement, and whose value is not the present.
-func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
-	if u.leftBehind(c.Labels) {
+// makeRoom takes everything away that can be spared beside a destination.
+func (u *run) makeRoom(ctx context.Context, i int) error {
+	d := &u.s.destinations[i]
+	over, dead := u.spent(d.content)
+	if len(over)+len(dead) == 0 {
 		return nil
 	}
-	var over, dead []secrets.Fingerprint
+	err := u.write(ctx, Entry{Step: "label", Ref: d.ref.String()}, func() error {
+		return d.store.Label(ctx, d.ref, nil, append(over, dead...))
+	})
+	if err != nil {
+		return err
+	}
+	return u.readDestination(ctx, i)
+}
+
+// prunable names the notes of undoes that are over, and if those are not enough the
+// oldest half of the dead entries.
+func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
+	over, dead := u.spent(c)
+	if len(c.Labels)-len(over) < maxLabels {
+		return over
+	}
+	return append(over, dead[:len(dead)/2]...)
+}
+
+// spent names the notes of undoes that are over, and, the oldest first, the entries
+// whose token this run knows to be neither the old one nor a replacement, and whose
+// value is not the present.
+func (u *run) spent(c secrets.Content) (over, dead []secrets.Fingerprint) {
+	if u.leftBehind(c.Labels) {
+		return nil, nil
+	}
 	for fp, l := range c.Labels {
 		current := fp == c.Value.Fingerprint(u.account)
 		switch {
@@ -152,11 +186,8 @@ func (u *run) prunable(c secrets.Content) []secrets.Fingerprint {
 			dead = append(dead, fp)
 		}
 	}
-	if len(c.Labels)-len(over) < maxLabels {
-		return over
-	}
 	slices.SortFunc(dead, func(a, b secrets.Fingerprint) int { return c.Labels[a].Written.Compare(c.Labels[b].Written) })
-	return append(over, dead[:len(dead)/2]...)
+	return over, dead
 }
 
 // leftBehind reports whether a replacement of a past rotation still lives: the

@@ -17,7 +17,14 @@ func (o Options) compromised() Options {
 // token did not.
 func (u *run) stillAlive() {
 	r := &u.result
-	if u.s.policy.Compromised == "" || u.s.old.life == gone || r.Status == Planned {
+	id, life := u.s.old.id, u.s.old.life
+	if u.s.undo.asked { // it was the replacement, from which an undo takes its place back
+		id, life = u.s.undo.leaver, alive
+		if u.s.replacement(id) == nil {
+			life = gone
+		}
+	}
+	if u.s.policy.Compromised == "" || life == gone || r.Status == Planned {
 		return
 	}
 	why := "see to what kept this run from it, and run the command again; if that does not end it, delete the token in dbt Cloud by hand: whoever reads its value then fails until the destinations are given another"
@@ -29,8 +36,8 @@ func (u *run) stillAlive() {
 		why = "every destination holds the new value: run the same command again, or delete the token in dbt Cloud by hand"
 	}
 	is := "is"
-	if u.s.old.life == unseen {
+	if life == unseen {
 		is = "may be" // 404, or nothing was seen at all
 	}
-	u.warn(fmt.Sprintf("token %d is compromised, and it %s still alive: %s", u.s.old.id, is, why))
+	u.warn(fmt.Sprintf("token %d is compromised, and it %s still alive: %s", id, is, why))
 }

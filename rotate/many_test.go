@@ -57,6 +57,7 @@ func TestWidespread(t *testing.T) {
 		"the store refuses our credential":  {store: store(secretstest.Read, secrets.ErrDenied), want: rotate.Failed, wide: true},
 		"one place may not be written":      {store: store(secretstest.Check, secrets.ErrNotWritable), want: rotate.Failed},
 		"labels turn out to be forbidden":   {store: store(secretstest.Label, secrets.ErrNotWritable), want: rotate.Failed, wide: true},
+		"one place is nearly full of them":  {store: store(secretstest.Check, secrets.ErrTooManyLabels), want: rotate.Refused},
 		"one place is full of labels":       {store: store(secretstest.Label, secrets.ErrTooManyLabels), want: rotate.Failed},
 		"evidence cannot be written":        {evidence: errors.New("disk full"), want: rotate.Failed, wide: true},
 		"the command fails":                 {command: errors.New("exit status 1"), want: rotate.Failed},
@@ -223,6 +224,17 @@ func TestCompromised(t *testing.T) {
 			w.memory.Delete(w.refs[0])
 			r := w.must(rotate.Refused, w.rotate(leaked))
 			if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "still alive") {
+				t.Errorf("warnings: %q", r.Warnings)
+			}
+		})
+	})
+	t.Run("a replacement on its way out", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			leaver := w.takenUp()
+			w.must(rotate.Pending, w.undo(w.old, defaults()))
+			r := w.must(rotate.Undone, w.with(w.rotator(), leaver, leaked))
+			if len(r.Warnings) != 0 { // it is gone, and the token that has its place is not the compromised one
 				t.Errorf("warnings: %q", r.Warnings)
 			}
 		})

@@ -58,10 +58,15 @@ type Store interface {
 	// or that have no text there are passed over.
 	Recall(ctx context.Context, ref Ref, is func(Value) bool) (Value, error)
 	// Check proves that ref can be read, written and labelled, as far as that
-	// can be told without changing anything, and that the store keeps the
-	// previous version.
+	// can be told without changing anything, that the store keeps the previous
+	// version, and that there is room for SpareLabels.
 	Check(ctx context.Context, ref Ref) error
 }
+
+// SpareLabels is how many entries more a rotation may need before it takes one
+// away: the token's own, its replacement's, and one that says that it is about to
+// end, or is undone. One that was begun without room for them could do neither.
+const SpareLabels = 3
 
 // Errors that a caller decides on. Stores wrap them with what was done to what.
 var (

@@ -145,7 +145,11 @@ func (a *app) announced(r rotate.Result) notify.Rotation {
 	why := strings.TrimSuffix(r.Message+r.Error, "; tokenwarden rotate --pending ends it then") // the remedy says that
 	n.Text = strings.Join(append([]string{why}, r.Warnings...), "; ")
 	if r.Compromised != "" {
-		n.Text = strings.TrimSuffix("It was compromised: "+r.Compromised+"; "+n.Text, "; ")
+		was := "It was"
+		if r.Undo { // which --compromised makes of the rotation of a replacement on its way out
+			was = "Its replacement was"
+		}
+		n.Text = strings.TrimSuffix(was+" compromised: "+r.Compromised+"; "+n.Text, "; ")
 	}
 	if r.PendingUntil != nil {
 		n.Until = *r.PendingUntil

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tokenwarden/tokenwarden/rotate"
@@ -20,6 +22,16 @@ func (o *rotateOptions) checkCompromised() error {
 	return nil
 }
 
+// decided is what was known without trying. A refusal ends nothing, and a person
+// in that hour has to hear it.
+func decided(r rotate.Result, compromised string) rotate.Result {
+	r.Compromised = compromised
+	if compromised != "" && r.Status == rotate.Refused && r.OldTokenID != 0 {
+		r.Warnings = append(slices.Clone(r.Warnings), fmt.Sprintf("token %d is compromised, and it is still alive: correct what is refused and run the same command again, or replace and delete it where it is managed", r.OldTokenID))
+	}
+	return r
+}
+
 // lookAt is what is left to be done for a person in that hour.
 func lookAt() []string {
 	return []string{
@@ -34,7 +46,7 @@ func writeCompromised(line func(key, text string), r rotate.Result) {
 		return
 	}
 	line("compromised", r.Compromised)
-	if r.Status == rotate.Rotated || r.Status == rotate.Unchanged {
+	if r.Status == rotate.Rotated || r.Status == rotate.Undone || r.Status == rotate.Unchanged {
 		for _, text := range lookAt() {
 			line("look at", text)
 		}

@@ -80,7 +80,7 @@ func (a *app) configInit(ctx context.Context, path string, states []string) erro
 	var accounts []config.InitAccount
 	for _, c := range cfg.Accounts {
 		if a.selected(c.Name) {
-			accounts = append(accounts, initAccount(c, r))
+			accounts = append(accounts, initAccount(c, r, r.Accounts[len(accounts)].Tokens)) // the report's order is the configuration's
 		}
 	}
 	a.markManaged(accounts, r, managed)
@@ -102,16 +102,45 @@ func (a *app) firstConfiguration() (config.Config, error) {
 
 // initAccount has an entry for each token with a finding. A replacement that is
 // under way is its old token's affair, and its name will not last.
-func initAccount(c config.Account, r *audit.Report) config.InitAccount {
+func initAccount(c config.Account, r *audit.Report, active []audit.ActiveToken) config.InitAccount {
 	account := config.InitAccount{Name: c.Name, ID: c.ID, Host: c.Host, Token: c.Token}
+	entries := initTokens(active)
 	for _, f := range r.Findings {
-		if _, _, flying := rotate.SplitName(f.Resource.Name); flying || f.AccountID != c.ID || f.Resource.Type != audit.ResourceServiceToken ||
+		_, old, _ := rotate.SplitName(f.Resource.Name)
+		if _, flying := entries[old]; flying || f.AccountID != c.ID || f.Resource.Type != audit.ResourceServiceToken ||
 			slices.ContainsFunc(account.Tokens, func(t config.InitToken) bool { return t.ID == f.Resource.ID }) {
 			continue
 		}
-		account.Tokens = append(account.Tokens, config.InitToken{ID: f.Resource.ID, Name: f.Resource.Name, Note: f.Message})
+		t := entries[f.Resource.ID]
+		t.Note = f.Message
+		account.Tokens = append(account.Tokens, t)
 	}
 	return account
+}
+
+// initTokens are the entries of an account's active tokens, by id. The name is
+// the one that lasts: without the suffix of a rotation that is over, which stays
+// where the service refused the rename.
+func initTokens(active []audit.ActiveToken) map[int64]config.InitToken {
+	entries, carriers := map[int64]config.InitToken{}, map[string]int{}
+	for _, t := range active {
+		entries[t.ID] = config.InitToken{ID: t.ID, Name: t.Name}
+	}
+	for id, t := range entries {
+		base, old, _ := rotate.SplitName(t.Name)
+		if _, flying := entries[old]; flying {
+			t.Ambiguous = true
+		} else {
+			t.Name = base
+			carriers[base]++
+		}
+		entries[id] = t
+	}
+	for id, t := range entries {
+		t.Ambiguous = t.Ambiguous || carriers[t.Name] > 1
+		entries[id] = t
+	}
+	return entries
 }
 
 func (a *app) configCheckCommand() *cli.Command {
@@ -142,8 +171,11 @@ func (a *app) configCheck(ctx context.Context, probe bool) error {
 	var b strings.Builder
 	code := exitOK
 	for _, s := range assignments {
-		if !a.checkAssignment(ctx, &b, s, probe) {
+		switch found := a.checkAssignment(ctx, &b, s, probe); found {
+		case exitFailed:
 			failures = append(failures, fmt.Errorf("token %d: a destination could not be read", s.Tokens[0].ID))
+		default:
+			code = max(code, found)
 		}
 	}
 	if err := cfg.Unfilled(); err != nil {
@@ -174,9 +206,10 @@ func means(assignments []config.Assignment, account string, e config.Entry) bool
 	})
 }
 
-// checkAssignment writes what is known of one token; false when a destination
-// could not be read.
-func (a *app) checkAssignment(ctx context.Context, w io.Writer, s config.Assignment, probe bool) bool {
+// checkAssignment writes what is known of one token: exitFound when a destination
+// holds another token's value, or one that is gone, exitFailed when one could not
+// be read.
+func (a *app) checkAssignment(ctx context.Context, w io.Writer, s config.Assignment, probe bool) exitCode {
 	name := audit.Quote(s.Tokens[0].Name)
 	var ids []string
 	for _, t := range s.Tokens {
@@ -191,15 +224,21 @@ func (a *app) checkAssignment(ctx context.Context, w io.Writer, s config.Assignm
 	default:
 		fmt.Fprintln(w)
 	}
-	readable := true
+	worst := exitOK
 	for _, ref := range s.Destinations {
 		fmt.Fprintf(w, "  %s", ref)
 		if probe {
 			h := a.look(ctx, s.Account.ID, ref)
-			readable = readable && h.err == nil
 			fmt.Fprintf(w, ": %s", h)
+			switch {
+			case h.err != nil:
+				worst = exitFailed
+			case !h.fits(s.Tokens):
+				fmt.Fprintf(w, "; it should hold the value of token %s", strings.Join(ids, " or "))
+				worst = max(worst, exitFound)
+			}
 		}
 		fmt.Fprintln(w)
 	}
-	return readable
+	return worst
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
 	"github.com/tokenwarden/tokenwarden/internal/tfstate"
-	"github.com/tokenwarden/tokenwarden/rotate"
 )
 
 // terraformStates reads which tokens Terraform manages.
@@ -59,8 +58,8 @@ func (a *app) markManaged(accounts []config.InitAccount, r *audit.Report, manage
 // mark makes the entry of a token, if it is one of the account's, say that it is
 // never rotated.
 func mark(account *config.InitAccount, tokens []audit.ActiveToken, m tfstate.Token) bool {
-	at := slices.IndexFunc(tokens, func(t audit.ActiveToken) bool { return t.ID == m.ID })
-	if at < 0 {
+	t, active := initTokens(tokens)[m.ID]
+	if !active {
 		return false
 	}
 	never := fmt.Sprintf("managed by Terraform (%s)", m.Address)
@@ -68,13 +67,7 @@ func mark(account *config.InitAccount, tokens []audit.ActiveToken, m tfstate.Tok
 		account.Tokens[i].Never = never
 		return true
 	}
-	name, carriers := tokens[at].Name, 0
-	for _, t := range tokens {
-		if t.Name == name {
-			carriers++
-		}
-	}
-	_, _, flying := rotate.SplitName(name) // a name that will not last
-	account.Tokens = append(account.Tokens, config.InitToken{ID: m.ID, Name: name, Never: never, Ambiguous: flying || carriers > 1})
+	t.Never = never
+	account.Tokens = append(account.Tokens, t)
 	return true
 }

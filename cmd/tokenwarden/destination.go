@@ -84,6 +84,14 @@ func (h held) follows(old int64) bool {
 	return false
 }
 
+// fits reports whether no label says that the value is any but one of the tokens',
+// or but that of a replacement, whatever people call it.
+func (h held) fits(tokens []config.ActiveToken) bool {
+	return h.label.TokenID == 0 || slices.ContainsFunc(tokens, func(t config.ActiveToken) bool {
+		return t.ID == h.label.TokenID || h.follows(t.ID)
+	})
+}
+
 // lookAll looks at many destinations side by side.
 func (a *app) lookAll(ctx context.Context, accountID int64, refs []secrets.Ref) []held {
 	all := make([]held, len(refs))

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -164,10 +166,15 @@ func (a *app) seen(add func(what, state, format string, args ...any), what, othe
 }
 
 // mayRotate says what is known about that: no request tells which permissions a
-// credential has, so only its prefix, and its label or uid do.
+// credential has, so only its prefix, and its label or uid do. What cannot rotate
+// is missing something where the configuration names a place to rotate to.
 func (a *app) mayRotate(ctx context.Context, c *account, p population) (state, detail string) {
+	cannot := stateLimited
+	if c.Store != "" || slices.ContainsFunc(c.Tokens, func(e config.Entry) bool { return !e.Never && len(e.Destinations) > 0 }) {
+		cannot = stateMissing
+	}
 	if kindOf(c) == audit.PersonalCredential {
-		return stateLimited, "no: a personal access token cannot create service tokens; an audit can do with it"
+		return cannot, "no: a personal access token cannot create service tokens; an audit can do with it"
 	}
 	own, isOwn := []dbtcloud.ServiceToken{}, a.own(ctx, c)
 	for _, t := range p.tokens {
@@ -176,13 +183,27 @@ func (a *app) mayRotate(ctx context.Context, c *account, p population) (state, d
 		}
 	}
 	if len(own) == 1 {
-		for _, g := range own[0].Grants {
-			if g.State != dbtcloud.Deleted && (g.PermissionSet == "account_admin" || g.PermissionSet == "owner") {
-				return stateOK, fmt.Sprintf("yes: by its label or uid the credential is token %d, which has %s", own[0].ID, g.PermissionSet)
-			}
+		// The list may come without them.
+		if rows, err := c.client().Permissions(ctx, own[0].ID); err == nil {
+			return mayRotateWith(rows, own[0].ID, cannot)
 		}
 	}
 	return stateUnknown, "needs account_admin or owner; dbt Cloud does not tell what a credential has until a rotation is tried"
+}
+
+func mayRotateWith(rows []dbtcloud.Grant, id int64, cannot string) (state, detail string) {
+	var sets []string
+	for _, g := range rows {
+		switch {
+		case g.State == dbtcloud.Deleted:
+		case g.PermissionSet == "account_admin", g.PermissionSet == "owner":
+			return stateOK, fmt.Sprintf("yes: by its label or uid the credential is token %d, which has %s", id, g.PermissionSet)
+		case !slices.Contains(sets, g.PermissionSet):
+			sets = append(sets, g.PermissionSet)
+		}
+	}
+	return cannot, fmt.Sprintf("no: by its label or uid the credential is token %d, which has %s; a rotation needs account_admin or owner, and an audit can do without",
+		id, cmp.Or(strings.Join(sets, ", "), "no permission set"))
 }
 
 // examineStores looks at every configured destination.

@@ -168,6 +168,7 @@ func (a *app) rotate(ctx context.Context, o rotateOptions) error {
 	if err := o.check(a); err != nil {
 		return err
 	}
+	o.reason = tokenLike.ReplaceAllString(o.reason, "[redacted]") // whoever has just found a token may paste it
 	cfg, err := a.configuration()
 	if err != nil {
 		return err
@@ -230,7 +231,7 @@ func (a *app) rotateAll(ctx context.Context, rotations []*rotation, options rota
 			results = append(results, a.rotateOne(ctx, r, options, evidence, progress))
 			continue
 		}
-		results = append(results, *r.decided)
+		results = append(results, decided(*r.decided, options.Compromised))
 	}
 	return results
 }

@@ -15,6 +15,10 @@ import (
 const (
 	defaultPerMinute = 100  // what a downstream vendor tells its users per token (docs)
 	maxPerMinute     = 5000 // the vendor's limit for an account (docs)
+	// minute is a minute to the service. A request takes longer to get there when
+	// it opens a connection than when it finds one, so what leaves a minute later
+	// may arrive earlier than that.
+	minute = time.Minute + time.Second
 	// cooldown is how long the vendor blocks after a 429 (docs). The Admin API
 	// does not promise a Retry-After.
 	cooldown = 5 * time.Minute
@@ -61,7 +65,7 @@ func (b *bucket) inMinute(ready time.Time) place {
 		return place{bucket: b, index: len(b.sent) - 1, at: ready}
 	}
 	p := place{bucket: b, index: b.next, at: ready, before: b.sent[b.next]}
-	if free := p.before.Add(time.Minute); free.After(ready) {
+	if free := p.before.Add(minute); free.After(ready) {
 		p.at = free
 	}
 	b.sent[p.index], b.next = p.at, (p.index+1)%len(b.sent)
@@ -79,7 +83,7 @@ func (b *bucket) roomFor(n int, now time.Time) time.Time {
 	if over := len(b.sent) + n - b.perMinute; over > 0 {
 		// So many of those sent last must lie a minute back, the oldest first.
 		last := b.sent[(b.next+over-1)%len(b.sent)]
-		if free := last.Add(time.Minute); free.After(ready) {
+		if free := last.Add(minute); free.After(ready) {
 			ready = free
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
 // probeTag is the key of a tag that no secret has.
@@ -38,7 +40,14 @@ func (x *secret) check(ctx context.Context) error {
 	if _, err := field(now.text, x.ref.Field); err != nil {
 		return err
 	}
-	return x.prove(ctx, now.id)
+	if err := x.prove(ctx, now.id); err != nil {
+		return err
+	}
+	if used := countedTags(about, nil, nil); used+secrets.SpareLabels > maxTags {
+		return fmt.Errorf("%w: AWS takes %d tags, the secret has %d, and a rotation needs up to %d more while it is under way: end those that are, remove tags, or keep some of the keys in another secret",
+			secrets.ErrTooManyLabels, maxTags, used, secrets.SpareLabels)
+	}
+	return nil
 }
 
 // prove shows that the credential may write and label, by three requests that a

@@ -77,6 +77,16 @@ func hasTag(about *secretsmanager.DescribeSecretOutput, key string) bool {
 
 // room tells whether set fits in beside the tags that are there, less gone.
 func room(about *secretsmanager.DescribeSecretOutput, set secrets.Labels, gone []string) error {
+	count := countedTags(about, set, gone)
+	if count+len(set) > maxTags {
+		return fmt.Errorf("%w: AWS takes %d tags, and the secret has %d others", secrets.ErrTooManyLabels, maxTags, count)
+	}
+	return nil
+}
+
+// countedTags is how many of the tags that are there count: less gone, and less
+// those that set replaces.
+func countedTags(about *secretsmanager.DescribeSecretOutput, set secrets.Labels, gone []string) int {
 	count := 0
 	for _, t := range about.Tags {
 		key := aws.ToString(t.Key)
@@ -86,10 +96,7 @@ func room(about *secretsmanager.DescribeSecretOutput, set secrets.Labels, gone [
 			count++
 		}
 	}
-	if count+len(set) > maxTags {
-		return fmt.Errorf("%w: AWS takes %d tags, and the secret has %d others", secrets.ErrTooManyLabels, maxTags, count)
-	}
-	return nil
+	return count
 }
 
 // labels picks our entries out of the tags. One that cannot be read counts as

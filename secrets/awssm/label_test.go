@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/tokenwarden/tokenwarden/secrets"
@@ -162,6 +163,25 @@ func TestNoRoomForLabels(t *testing.T) {
 	}
 	if tags := server.Tags("x"); len(tags) != 51 || tags["owner"] != "counted" {
 		t.Errorf("%d tags", len(tags))
+	}
+}
+
+// A rotation that could be begun and not ended for want of room is not begun.
+func TestCheckWantsRoom(t *testing.T) {
+	isolate(t)
+	server := &awstest.Server{}
+	store, at := client(server), ref("x", "token")
+	server.Set("x", "{}")
+	server.SetTag("x", "aws:cloudformation:stack-id", "not counted")
+	for n := range 50 - secrets.SpareLabels {
+		server.SetTag("x", fmt.Sprint("theirs ", n), "")
+	}
+	if err := store.Check(t.Context(), at); err != nil {
+		t.Error(err)
+	}
+	server.SetTag("x", "one more", "")
+	if err := store.Check(t.Context(), at); !errors.Is(err, secrets.ErrTooManyLabels) || !strings.Contains(err.Error(), "the secret has 48") {
+		t.Error(err)
 	}
 }
 

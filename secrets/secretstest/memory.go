@@ -20,6 +20,8 @@ type Memory struct {
 	// before anybody can read it, in order, whoever made it. It is called with
 	// the store locked: it must not call the store.
 	Changed func(Change)
+	// MaxLabels is how many entries an object takes; 0: any number.
+	MaxLabels int
 
 	mu      sync.Mutex
 	objects map[string]*object
@@ -87,11 +89,24 @@ func (m *Memory) Label(ctx context.Context, ref secrets.Ref, set secrets.Labels,
 	}
 	defer unlock()
 	o := m.object(ref)
+	after := maps.Clone(o.labels)
 	for _, fp := range drop {
-		delete(o.labels, fp)
+		delete(after, fp)
 	}
-	maps.Copy(o.labels, set)
+	maps.Copy(after, set)
+	if err := m.room(ref, len(after)); err != nil {
+		return err
+	}
+	o.labels = after
 	m.changed(Label, ref)
+	return nil
+}
+
+// room tells whether an object takes so many entries.
+func (m *Memory) room(ref secrets.Ref, labels int) error {
+	if m.MaxLabels > 0 && labels > m.MaxLabels {
+		return &secrets.Error{Op: "labelling", Ref: ref, Err: fmt.Errorf("%w: it takes %d", secrets.ErrTooManyLabels, m.MaxLabels)}
+	}
 	return nil
 }
 
@@ -117,7 +132,11 @@ func (m *Memory) Check(ctx context.Context, ref secrets.Ref) error {
 		if err != nil {
 			return err
 		}
+		err = m.room(ref, len(m.object(ref).labels)+secrets.SpareLabels)
 		unlock()
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -112,8 +112,9 @@ func (s *Store) keepsVersions(ctx context.Context, p place) error {
 	case !zero(mount.deleteAfter):
 		return fmt.Errorf("%w: Vault deletes versions in this mount after a time (delete_version_after), the current one too: vault write %s delete_version_after=0s", secrets.ErrRefused, p.config())
 	}
-	if len(own.custom) >= maxCustomMetadata {
-		return fmt.Errorf("%w: the secret's custom metadata has %d of %d keys", secrets.ErrTooManyLabels, len(own.custom), maxCustomMetadata)
+	if used := len(own.custom); used+secrets.SpareLabels > maxCustomMetadata {
+		return fmt.Errorf("%w: Vault takes %d keys of custom metadata, the secret has %d, and a rotation needs up to %d more while it is under way: end those that are, remove keys, or keep some of the fields in another secret",
+			secrets.ErrTooManyLabels, maxCustomMetadata, used, secrets.SpareLabels)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func TestDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code := secrets.ErrConflict.Error()
+	code := secrets.ErrConflict.Error() + secrets.ErrTooManyLabels.Error()
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -83,6 +83,9 @@ func authFromEnv(getenv func(string) string) (api.AuthMethod, error) {
 			return nil, err
 		}
 		return AppRole(getenv(envMount), roleID, valueOrFile(getenv(envSecretID), getenv(envSecretIDFile))), nil
+	case "kubernetes", "jwt", "github", "aws": // below: they have a role in common
+	default:
+		return nil, fmt.Errorf("%s must be token, approle, kubernetes, jwt, github or aws", envAuth)
 	}
 
 	role, err := need(envRole)
@@ -108,10 +111,9 @@ func authFromEnv(getenv func(string) string) (api.AuthMethod, error) {
 			Audience: getenv(envAudience),
 		}
 		return JWT(getenv(envMount), role, gitHub.JWT), nil
-	case "aws":
+	default: // aws
 		return AWS{Mount: getenv(envMount), Role: role, ServerID: getenv(envAWSServerID), Region: getenv(envAWSRegion)}, nil
 	}
-	return nil, fmt.Errorf("%s must be token, approle, kubernetes, jwt, github or aws", envAuth)
 }
 
 // tokenFromEnv returns what the vault command would use. The file is what

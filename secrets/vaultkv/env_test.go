@@ -39,7 +39,7 @@ func TestFromEnvErrors(t *testing.T) {
 	const method = "TOKENWARDEN_VAULT_AUTH"
 	for text, vars := range map[string]env{
 		"VAULT_SKIP_VERIFY":                       {"VAULT_SKIP_VERIFY": "perhaps"},
-		"must be token, approle":                  {method: "ldap", "TOKENWARDEN_VAULT_ROLE": "r"},
+		"must be token, approle":                  {method: "ldap"},
 		"TOKENWARDEN_VAULT_ROLE_ID":               {method: "approle"},
 		"TOKENWARDEN_VAULT_SECRET_ID_FILE":        {method: "approle", "TOKENWARDEN_VAULT_ROLE_ID": "r"},
 		"kubernetes needs TOKENWARDEN_VAULT_ROLE": {method: "kubernetes"},

@@ -1,6 +1,7 @@
 package vaultsuite
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -103,6 +104,12 @@ func testCrowded(t *testing.T, s Server) {
 	store, r := s.Open(t, nil), ref(t, "secret/x")
 	many := map[string]any{}
 	for i := range 64 {
+		if i == 62 || i == 64-secrets.SpareLabels {
+			s.Must(t, "PUT", "secret/metadata/x", map[string]any{"custom_metadata": many})
+			if err := store.Check(t.Context(), r); (i == 62) != errors.Is(err, secrets.ErrTooManyLabels) {
+				t.Errorf("with %d keys: %v", i, err)
+			}
+		}
 		many[fmt.Sprint("key", i)] = "v"
 	}
 	s.Must(t, "PUT", "secret/metadata/x", map[string]any{"custom_metadata": many})
