@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 // lookUpPause lies between the two list passes that must agree before a create
@@ -25,7 +26,7 @@ func (u *run) create(ctx context.Context) error {
 	}
 	ctx = u.held
 	old := &u.s.old
-	name := replacementName(old.token.Name, old.id, u.s.run.nonce)
+	name := inflight.Name(old.token.Name, old.id, u.s.run.nonce)
 	wanted := dbtcloud.NewServiceToken{
 		Name: name, Grants: old.permissions.Grants,
 		MetadataOnly: old.permissions.MetadataOnly, WebhooksOnly: old.permissions.WebhooksOnly,

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
@@ -18,7 +19,7 @@ func (u *run) begin(ctx context.Context, survey *Survey) error {
 	if err := u.openDestinations(); err != nil {
 		return err
 	}
-	nonce, err := newNonce(u.Rand)
+	nonce, err := inflight.NewNonce(u.Rand)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (u *run) observe(ctx context.Context, survey *Survey) error {
 		return err
 	}
 	if u.s.old.life == alive {
-		if _, replaces, ok := SplitName(u.s.old.token.Name); ok && replaces != u.s.old.id {
+		if _, replaces, ok := inflight.Split(u.s.old.token.Name); ok && replaces != u.s.old.id {
 			if _, lives := survey.Tokens[replaces]; lives {
 				u.s.old.inFlightOf = replaces
 			}
@@ -67,7 +68,7 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 		if t.ID == u.s.old.id || u.s.replacement(t.ID) != nil || t.State == dbtcloud.Deleted || slices.Contains(u.deleted, t.ID) {
 			return // a token that a name says to replace itself is not one of its replacements
 		}
-		r := replacement{token: t, mine: nonceOf(t.Name) == u.s.run.nonce && u.s.run.creates > 0}
+		r := replacement{token: t, mine: inflight.Nonce(t.Name) == u.s.run.nonce && u.s.run.creates > 0}
 		for _, k := range known {
 			if k.id() == t.ID {
 				k.token, k.unseen = t, false
@@ -77,7 +78,7 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 		u.s.replacements = append(u.s.replacements, r)
 	}
 	for _, t := range survey.Tokens {
-		if _, replaces, ok := SplitName(t.Name); ok && replaces == u.s.old.id {
+		if _, replaces, ok := inflight.Split(t.Name); ok && replaces == u.s.old.id {
 			add(t)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
@@ -83,9 +84,9 @@ func (u *run) retire(ctx context.Context) error {
 // service that refuses it for good leaves a finished rotation with a warning:
 // names are matched without the suffix.
 func (u *run) rename(ctx context.Context, r *replacement) error {
-	name, _, _ := SplitName(u.s.old.token.Name)
+	name, _, _ := inflight.Split(u.s.old.token.Name)
 	if name == "" {
-		name, _, _ = SplitName(r.token.Name)
+		name, _, _ = inflight.Split(r.token.Name)
 	}
 	changed := u.s.run.changed
 	const tries = 3
@@ -116,7 +117,7 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 		}
 		if seen == active {
 			r.token = fresh
-			if _, _, inFlight := SplitName(fresh.Name); !inFlight {
+			if _, _, inFlight := inflight.Split(fresh.Name); !inFlight {
 				u.s.run.renamed = true
 				return nil
 			}

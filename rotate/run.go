@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 // leastTime is what a rotation needs before its deadline to be begun at all.
@@ -202,7 +203,7 @@ func (u *run) finish(st step) {
 		r.NewTokenID = w.id()
 	}
 	if r.Name == "" {
-		r.Name, _, _ = SplitName(u.s.old.token.Name)
+		r.Name, _, _ = inflight.Split(u.s.old.token.Name)
 	}
 	r.Destinations = []DestinationResult{}
 	if u.s.undo.asked {

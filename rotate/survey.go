@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 // Survey is one pass over an account's active service tokens: what names are
@@ -48,7 +49,7 @@ type Named struct {
 func (s *Survey) Names() []Named {
 	var names []Named
 	for id, t := range s.Tokens {
-		base, old, inFlight := SplitName(t.Name)
+		base, old, inFlight := inflight.Split(t.Name)
 		if !inFlight {
 			names = append(names, Named{ID: id, Name: t.Name})
 			continue
@@ -80,7 +81,7 @@ func (s *Survey) ByName(name string) []int64 {
 func (s *Survey) InFlight() []Named {
 	var found []Named
 	for _, t := range s.Tokens {
-		if base, old, ok := SplitName(t.Name); ok {
+		if base, old, ok := inflight.Split(t.Name); ok {
 			found = append(found, Named{ID: old, Name: base})
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
-	"github.com/tokenwarden/tokenwarden/rotate"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 func (a *app) configCommand() *cli.Command {
@@ -105,7 +105,7 @@ func (a *app) firstConfiguration() (config.Config, error) {
 func initAccount(c config.Account, r *audit.Report) config.InitAccount {
 	account := config.InitAccount{Name: c.Name, ID: c.ID, Host: c.Host, Token: c.Token}
 	for _, f := range r.Findings {
-		if _, _, flying := rotate.SplitName(f.Resource.Name); flying || f.AccountID != c.ID || f.Resource.Type != audit.ResourceServiceToken ||
+		if _, _, flying := inflight.Split(f.Resource.Name); flying || f.AccountID != c.ID || f.Resource.Type != audit.ResourceServiceToken ||
 			slices.ContainsFunc(account.Tokens, func(t config.InitToken) bool { return t.ID == f.Resource.ID }) {
 			continue
 		}

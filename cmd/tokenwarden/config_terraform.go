@@ -7,8 +7,8 @@ import (
 
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/internal/tfstate"
-	"github.com/tokenwarden/tokenwarden/rotate"
 )
 
 // terraformStates reads which tokens Terraform manages.
@@ -74,7 +74,7 @@ func mark(account *config.InitAccount, tokens []audit.ActiveToken, m tfstate.Tok
 			carriers++
 		}
 	}
-	_, _, flying := rotate.SplitName(name) // a name that will not last
+	_, _, flying := inflight.Split(name) // a name that will not last
 	account.Tokens = append(account.Tokens, config.InitToken{ID: m.ID, Name: name, Never: never, Ambiguous: flying || carriers > 1})
 	return true
 }

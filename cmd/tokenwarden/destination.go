@@ -12,7 +12,7 @@ import (
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
-	"github.com/tokenwarden/tokenwarden/rotate"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
@@ -117,7 +117,7 @@ func (a *app) plan(ctx context.Context, cfg config.Config, all []population) ([]
 		successors := a.successors(ctx, p)
 		for _, t := range p.tokens {
 			token := config.ActiveToken{ID: t.ID, Name: t.Name, Replaces: successors[t.ID]}
-			if base, old, ok := rotate.SplitName(t.Name); ok {
+			if base, old, ok := inflight.Split(t.Name); ok {
 				token.Name = base
 				token.Replaces = append(token.Replaces, old)
 			}

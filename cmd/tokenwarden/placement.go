@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
@@ -165,7 +166,7 @@ func (p placement) finishedBy(ctx context.Context, r *rotation) int64 {
 	var by int64
 	for _, h := range p.looked.all(ctx, c.ID, r.request.Destinations) {
 		t, lives := c.survey.Tokens[h.label.TokenID]
-		_, _, inFlight := rotate.SplitName(t.Name)
+		_, _, inFlight := inflight.Split(t.Name)
 		switch {
 		case h.err != nil, !lives, inFlight, h.label.AccountID != c.ID, h.label.Replaces != old, by != 0 && by != t.ID,
 			len(r.request.AfterStore) > 0 && !h.label.Ready:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
@@ -233,7 +234,7 @@ func (p placement) find(ctx context.Context, all []*account, o rotateOptions) (*
 		return r.refuse("%s are all called %s: choose one with --token-id", listIDs(m.ids), audit.Quote(o.name)), nil
 	}
 	if t, active := m.account.survey.Tokens[r.request.TokenID]; active {
-		r.name, _, _ = rotate.SplitName(t.Name)
+		r.name, _, _ = inflight.Split(t.Name)
 	}
 	return r, nil
 }
