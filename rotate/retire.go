@@ -48,7 +48,7 @@ func (u *run) confirm(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	if diff := Difference(u.s.old.permissions, got); problem == "" && len(diff) > 0 {
+	if diff := difference(u.s.old.permissions, got); problem == "" && len(diff) > 0 {
 		problem = "its permissions are not equal to the old token's any more: " + strings.Join(shorten(diff), "; ")
 	}
 	if problem != "" {

@@ -1,6 +1,7 @@
 package dbtcloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,17 +81,17 @@ func New(cfg Config) (*Service, error) {
 	case cfg.GiveUp < 0:
 		return nil, errors.New("the time after which a read is given up must not be negative")
 	}
-	perMinute := orDefault(cfg.PerMinute, defaultPerMinute)
+	perMinute := cmp.Or(cfg.PerMinute, defaultPerMinute)
 	s := &Service{
 		base:      base,
 		account:   cfg.AccountID,
 		transport: cfg.Transport,
 		perMinute: perMinute,
 		rate:      rate.Every(time.Minute / time.Duration(perMinute)),
-		burst:     orDefault(cfg.Burst, min(perMinute, defaultPerMinute)),
-		giveUp:    orDefault(cfg.GiveUp, 30*time.Second),
-		userAgent: orDefault(cfg.UserAgent, "tokenwarden"),
-		log:       orDefault(cfg.Log, slog.New(slog.DiscardHandler)),
+		burst:     cmp.Or(cfg.Burst, min(perMinute, defaultPerMinute)),
+		giveUp:    cmp.Or(cfg.GiveUp, 30*time.Second),
+		userAgent: cmp.Or(cfg.UserAgent, "tokenwarden"),
+		log:       cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 		now:       cfg.Now,
 		sleep:     cfg.Sleep,
 		rand:      cfg.Rand,
@@ -109,14 +110,6 @@ func New(cfg Config) (*Service, error) {
 		s.rand = rand.Float64
 	}
 	return s, nil
-}
-
-func orDefault[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 func newTransport() *http.Transport {
