@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -79,7 +80,7 @@ func pages(items int) int { return items/100 + 1 }
 // include takes a replacement into the state, in the order of ids.
 func (u *run) include(m replacement) {
 	u.s.replacements = append(u.s.replacements, m)
-	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return int(a.id() - b.id()) })
+	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return cmp.Compare(a.id(), b.id()) })
 }
 
 // lookUp finds out whether a create that was not answered has happened: two

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -130,7 +131,7 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 			add(t)
 		}
 	}
-	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return int(a.id() - b.id()) })
+	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return cmp.Compare(a.id(), b.id()) })
 	u.classify()
 	return nil
 }

@@ -97,7 +97,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (u *run) rotate(ctx context.Context, survey *Survey) {
 	if err := u.begin(ctx, survey); err != nil {
 		u.s.run.failure, u.s.run.widespread = err.Error(), widespread("", err)
-		u.finish(u.ending(err))
+		u.finish(ending(err))
 		return
 	}
 	for range maxSteps {
@@ -140,7 +140,7 @@ func (u *run) failureOr(err error) string {
 }
 
 // ending is the stop for an error before the first step.
-func (u *run) ending(err error) step {
+func ending(err error) step {
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		return refuse("%s", refused.because)
 	}

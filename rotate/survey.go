@@ -1,9 +1,9 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
@@ -60,7 +60,7 @@ func (s *Survey) Names() []Named {
 			names = append(names, Named{ID: old, Name: base})
 		}
 	}
-	slices.SortFunc(names, func(a, b Named) int { return int(a.ID - b.ID) })
+	slices.SortFunc(names, func(a, b Named) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.Compact(names)
 }
 
@@ -86,10 +86,7 @@ func (s *Survey) InFlight() []Named {
 		}
 	}
 	slices.SortFunc(found, func(a, b Named) int {
-		if a.ID != b.ID {
-			return int(a.ID - b.ID)
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name))
 	})
 	return slices.CompactFunc(found, func(a, b Named) bool { return a.ID == b.ID })
 }

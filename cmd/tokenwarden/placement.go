@@ -151,7 +151,7 @@ func (p placement) pending(ctx context.Context, all []*account) (rotations []*ro
 		}
 		rotations = append(rotations, found...)
 	}
-	return rotations, unread, p.giveAway(unclaimed, rotations)
+	return rotations, unread, giveAway(unclaimed, rotations)
 }
 
 // finishedBy is the replacement by which a rotation was finished long ago, as the
@@ -179,7 +179,7 @@ func (p placement) finishedBy(ctx context.Context, r *rotation) int64 {
 
 // giveAway gives the destinations that hold no rotation's value to the only
 // rotation there is.
-func (p placement) giveAway(refs []secrets.Ref, rotations []*rotation) error {
+func giveAway(refs []secrets.Ref, rotations []*rotation) error {
 	if len(refs) == 0 || len(rotations) == 0 {
 		return nil
 	}
