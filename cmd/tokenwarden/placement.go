@@ -21,7 +21,7 @@ type placement struct {
 	idle []config.Assignment
 	to   []secrets.Ref // absolute
 	// looked is what the destinations held before anything was begun.
-	looked *looks
+	looked *lookCache
 }
 
 // idleEntries makes assignments of the entries that mean no active token.
