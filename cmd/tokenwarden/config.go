@@ -152,7 +152,7 @@ func (a *app) configCheck(ctx context.Context, probe bool) error {
 	}
 	for _, p := range all {
 		for _, e := range p.account.Tokens {
-			if p.account.err == nil && !means(assignments, p.account.Name, e) {
+			if p.account.err == nil && !matched(assignments, p.account.Name, e) {
 				fmt.Fprintf(&b, "%s: the entry on line %d means no active token\n", p.account.label(), e.Line)
 				code = exitFound
 			}
@@ -167,8 +167,8 @@ func (a *app) configCheck(ctx context.Context, probe bool) error {
 	return exitWith(code)
 }
 
-// means tells whether an entry means any active token.
-func means(assignments []config.Assignment, account string, e config.Entry) bool {
+// matched tells whether an entry matches any active token.
+func matched(assignments []config.Assignment, account string, e config.Entry) bool {
 	return slices.ContainsFunc(assignments, func(s config.Assignment) bool {
 		return s.Account.Name == account && s.Entry.Line == e.Line
 	})

@@ -16,20 +16,21 @@ import (
 type placement struct {
 	*app
 	assignments []config.Assignment // of all accounts
-	// idle are the entries that mean no active token: a token was deleted, and
-	// its replacement renamed, say. Their destinations may still tell.
+	// idle are the entries that match no active token, because the token was
+	// deleted and somebody renamed its replacement, for example. The labels in
+	// their destinations may still say which rotation that was.
 	idle []config.Assignment
 	to   []secrets.Ref // absolute
 	// looked is what the destinations held before anything was begun.
 	looked *lookCache
 }
 
-// idleEntries makes assignments of the entries that mean no active token.
+// idleEntries makes assignments of the entries that match no active token.
 func idleEntries(cfg config.Config, dir string, assignments []config.Assignment) []config.Assignment {
 	var idle []config.Assignment
 	for _, c := range cfg.Accounts {
 		for _, e := range c.Tokens {
-			if means(assignments, c.Name, e) {
+			if matched(assignments, c.Name, e) {
 				continue
 			}
 			s := config.Assignment{Account: c, Entry: e, Tokens: []config.ActiveToken{{ID: e.ID, Name: e.Name}}}
