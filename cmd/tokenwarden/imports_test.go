@@ -45,7 +45,7 @@ func TestArrows(t *testing.T) {
 		"secrets/awssm":                  {"secrets"},
 		"internal/dbtcloud":              {"secrets"},
 		"internal/dbtcloud/dbtcloudtest": nil,
-		"internal/config":                {"secrets"},
+		"internal/config":                {"internal/dbtcloud", "secrets"},
 		"internal/canary":                {"internal/dbtcloud", "internal/inflight", "secrets"},
 		"internal/inflight":              nil,
 		"internal/tfstate":               nil,

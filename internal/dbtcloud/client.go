@@ -67,28 +67,32 @@ type Service struct {
 
 // New checks the configuration. It sends nothing.
 func New(cfg Config) (*Service, error) {
-	base, err := normalHost(cfg.Host)
+	host, err := ParseHost(cfg.Host)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	base, err := url.Parse(host)
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
 	}
 	switch {
 	case cfg.AccountID <= 0:
 		return nil, errors.New("the account id must be a positive number")
-	case cfg.PerMinute < 0 || cfg.PerMinute > maxPerMinute:
-		return nil, fmt.Errorf("requests per minute must be between 1 and %d (0: the default)", maxPerMinute)
-	case cfg.Burst < 0 || cfg.Burst > maxPerMinute:
-		return nil, fmt.Errorf("the burst must be between 1 and %d (0: the default)", maxPerMinute)
+	case cfg.PerMinute < 0 || cfg.PerMinute > MaxPerMinute:
+		return nil, fmt.Errorf("requests per minute must be between 1 and %d (0: the default)", MaxPerMinute)
+	case cfg.Burst < 0 || cfg.Burst > MaxPerMinute:
+		return nil, fmt.Errorf("the burst must be between 1 and %d (0: the default)", MaxPerMinute)
 	case cfg.GiveUp < 0:
 		return nil, errors.New("the time after which a read is given up must not be negative")
 	}
-	perMinute := cmp.Or(cfg.PerMinute, defaultPerMinute)
+	perMinute := cmp.Or(cfg.PerMinute, DefaultPerMinute)
 	s := &Service{
 		base:      base,
 		account:   cfg.AccountID,
 		transport: cfg.Transport,
 		perMinute: perMinute,
 		rate:      rate.Every(time.Minute / time.Duration(perMinute)),
-		burst:     cmp.Or(cfg.Burst, min(perMinute, defaultPerMinute)),
+		burst:     cmp.Or(cfg.Burst, min(perMinute, DefaultPerMinute)),
 		giveUp:    cmp.Or(cfg.GiveUp, 30*time.Second),
 		userAgent: cmp.Or(cfg.UserAgent, "tokenwarden"),
 		log:       cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),

@@ -12,9 +12,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// Limits of requests per minute.
 const (
-	defaultPerMinute = 100  // what a downstream vendor tells its users per token (docs)
-	maxPerMinute     = 5000 // the vendor's limit for an account (docs)
+	DefaultPerMinute = 100  // what a downstream vendor tells its users per token (docs)
+	MaxPerMinute     = 5000 // the vendor's limit for an account (docs)
+)
+
+const (
 	// cooldown is how long the vendor blocks after a 429 (docs). The Admin API
 	// does not promise a Retry-After.
 	cooldown = 5 * time.Minute
