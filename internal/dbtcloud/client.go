@@ -142,10 +142,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 // Host is the normalised access URL, without /api.
 func (s *Service) Host() string { return s.base.String() }
 
-// AccountID is the account's number.
-func (s *Service) AccountID() int64 { return s.account }
-
-// Requests is how many HTTP requests were sent so far, retries included.
+// Requests is how many HTTP requests were sent so far, with whatever credential,
+// retries included.
 func (s *Service) Requests() int { return int(s.requests.Load()) }
 
 // Client talks to a Service with one credential. It is safe for concurrent use.
@@ -169,10 +167,6 @@ func (s *Service) As(token secrets.Value) *Client {
 	}
 	return &Client{service: s, token: token, bucket: b}
 }
-
-// Requests is how many HTTP requests the Service sent so far, with whatever
-// credential, retries included.
-func (c *Client) Requests() int { return c.service.Requests() }
 
 // accountPath is the path of a resource of the account, below /api.
 func (c *Client) accountPath(resource string) string {

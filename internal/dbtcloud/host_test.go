@@ -95,7 +95,7 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 	s, err := New(Config{Host: testHost, AccountID: 1, PerMinute: 5000, Burst: 5000})
-	if err != nil || s.AccountID() != 1 {
+	if err != nil || s.account != 1 {
 		t.Errorf("the vendor's limit: %v, %v", s, err)
 	}
 }
