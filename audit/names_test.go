@@ -2,7 +2,6 @@ package audit_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -15,55 +14,6 @@ import (
 )
 
 const storeTime = time.Hour
-
-func TestParseInFlight(t *testing.T) {
-	tests := []struct {
-		name  string
-		plain string
-		id    int64 // 0: not in flight
-	}{
-		{"Airflow prod [replaces 777 a1B2]", "Airflow prod", 777},
-		{"Airflow prod [replaces 777]", "Airflow prod", 777},
-		{"two\nlines [replaces 777 0000]", "two\nlines", 777},
-		{"x [replaces 1] [replaces 777 abcd]", "x [replaces 1]", 777},
-		{" [replaces 777 abcd]", "", 777},
-		{"[replaces 777 abcd]", "", 0},
-		{"Airflow prod [replaces 777 a1B]", "", 0},
-		{"Airflow prod [replaces 777 a1B2c]", "", 0},
-		{"Airflow prod [replaces 777 a1-2]", "", 0},
-		{"Airflow prod [replaces 777 a1B2] ", "", 0},
-		{"Airflow prod [replaces -777]", "", 0},
-		{"Airflow prod [replaces 0]", "", 0},
-		{"Airflow prod [replaces 9999999999999999999]", "", 0},
-		{"Airflow prod [replaces x]", "", 0},
-		{"Airflow prod", "", 0},
-		{"", "", 0},
-	}
-	for _, test := range tests {
-		plain, id, ok := audit.ParseInFlight(test.name)
-		if test.id == 0 {
-			test.plain = test.name
-		}
-		if plain != test.plain || id != test.id || ok != (test.id != 0) {
-			t.Errorf("%q: %q, %d, %v", test.name, plain, id, ok)
-		}
-	}
-}
-
-func FuzzParseInFlight(f *testing.F) {
-	f.Add("Airflow prod", int64(777), "a1B2")
-	f.Add("x [replaces 1]", int64(1), "")
-	f.Fuzz(func(t *testing.T, name string, id int64, nonce string) {
-		flying := fmt.Sprintf("%s [replaces %d]", name, id)
-		if len(nonce) == 4 && strings.Trim(nonce, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "" {
-			flying = fmt.Sprintf("%s [replaces %d %s]", name, id, nonce)
-		}
-		plain, got, ok := audit.ParseInFlight(flying)
-		if ok != (id > 0) || (ok && (plain != name || got != id)) {
-			t.Errorf("%q: %q, %d, %v", flying, plain, got, ok)
-		}
-	})
-}
 
 func FuzzQuote(f *testing.F) {
 	for _, s := range []string{"plain", "\x1b[31m", "\u202e", strings.Repeat("é", 200), "a\nb"} {

@@ -4,19 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-)
 
-// permissionSets are those that the vendor's description lists (spec). Others
-// appear regularly; what they may do is not known here.
-func permissionSets() []string {
-	return []string{
-		"account_admin", "account_viewer", "admin", "analyst", "analyst_read", "billing_admin", "cost_insights_admin",
-		"cost_insights_viewer", "cost_management_admin", "cost_management_viewer", "database_admin", "developer",
-		"fusion_admin", "git_admin", "job_admin", "job_creator", "job_runner", "job_viewer", "manage_marketplace_apps",
-		"member", "metadata_only", "notification_manager", "owner", "project_creator", "readonly", "scim_only",
-		"security_admin", "semantic_layer_only", "stakeholder", "team_admin", "webhooks_only",
-	}
-}
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+)
 
 func grantRules() []Rule {
 	return []Rule{{
@@ -106,17 +96,16 @@ func (v *verdict) flagsRead(t *Token) bool {
 }
 
 func checkPrivileges(f *Facts, _ *Policy, v *verdict) {
-	known := permissionSets()
 	for i := range f.Tokens.Items {
 		t := &f.Tokens.Items[i]
 		var high, unknown []string
 		for _, g := range t.Grants {
 			switch {
-			case g.Set == "account_admin" || g.Set == "owner" || g.Set == "security_admin":
+			case dbtcloud.ManagesTokens(g.Set) || g.Set == "security_admin":
 				high = append(high, g.Set)
 			case g.Set == "admin" && g.Project == 0:
 				high = append(high, "admin on all projects")
-			case !slices.Contains(known, g.Set):
+			case !dbtcloud.KnownPermissionSet(g.Set):
 				unknown = append(unknown, Quote(g.Set))
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 const (
@@ -72,7 +74,7 @@ func checkRotations(f *Facts, _ *Policy, v *verdict) {
 	}
 	for i := range f.Tokens.Items {
 		t := &f.Tokens.Items[i]
-		_, old, ok := ParseInFlight(t.Name)
+		_, old, ok := inflight.Split(t.Name)
 		if !ok || !v.dated(t.resource(), "creation", t.CreatedAt) {
 			continue
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/ryanuber/go-glob"
+
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 // announceBefore is how long before its end a suppression is announced.
@@ -55,7 +57,7 @@ func (s *Suppression) matches(account string, f *Finding) bool {
 	if s.Rule != f.Rule || (s.Account != "" && s.Account != account) {
 		return false
 	}
-	plain, _, _ := ParseInFlight(f.Resource.Name)
+	plain, _, _ := inflight.Split(f.Resource.Name)
 	return glob.Glob(s.Name, f.Resource.Name) || glob.Glob(s.Name, plain)
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
@@ -194,7 +195,7 @@ func (u *run) spent(c secrets.Content) (over, dead []secrets.Fingerprint) {
 // chain of entries from its old token to the present one is what settles it.
 func (u *run) leftBehind(labels secrets.Labels) bool {
 	for _, t := range u.latest.Tokens {
-		_, replaces, inFlight := SplitName(t.Name)
+		_, replaces, inFlight := inflight.Split(t.Name)
 		if _, lives := u.latest.Tokens[replaces]; !inFlight || lives {
 			continue
 		}

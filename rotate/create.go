@@ -1,12 +1,14 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 // lookUpPause lies between the two list passes that must agree before a create
@@ -25,7 +27,7 @@ func (u *run) create(ctx context.Context) error {
 	}
 	ctx = u.held
 	old := &u.s.old
-	name := replacementName(old.token.Name, old.id, u.s.run.nonce)
+	name := inflight.Name(old.token.Name, old.id, u.s.run.nonce)
 	wanted := dbtcloud.NewServiceToken{
 		Name: name, Grants: old.permissions.Grants,
 		MetadataOnly: old.permissions.MetadataOnly, WebhooksOnly: old.permissions.WebhooksOnly,
@@ -78,7 +80,7 @@ func pages(items int) int { return items/100 + 1 }
 // include takes a replacement into the state, in the order of ids.
 func (u *run) include(m replacement) {
 	u.s.replacements = append(u.s.replacements, m)
-	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return int(a.id() - b.id()) })
+	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return cmp.Compare(a.id(), b.id()) })
 }
 
 // lookUp finds out whether a create that was not answered has happened: two

@@ -54,7 +54,7 @@ func (u *run) equalise(ctx context.Context, r *replacement) error {
 		r.problem = err.Error()
 		return nil
 	}
-	if diff := Difference(want, got); len(diff) > 0 {
+	if diff := difference(want, got); len(diff) > 0 {
 		if unanswered != nil {
 			return fmt.Errorf("replacement %d: %w", r.id(), unanswered)
 		}

@@ -51,6 +51,23 @@ func TestFoundLabelTakenAwayBetweenWriteAndRead(t *testing.T) {
 	})
 }
 
+// A replacement whose name has a line break was not known by its suffix: the one
+// whose reply was lost lived on beside a second one.
+func TestFoundNameWithALineBreak(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.sim.Rename(w.old, "two\nlines")
+		w.sim.Plan(dbtcloudtest.Rule{Operation: "create-token", Nth: 1, Fault: dbtcloudtest.ResetAfter})
+		r := w.must(rotate.Rotated, w.rotate(now()))
+		if token, _ := w.sim.Token(r.NewTokenID); token.Name != "two\nlines" {
+			t.Errorf("the replacement is called %q", token.Name)
+		}
+		if len(w.active()) != 1 {
+			t.Errorf("active: %+v", w.active())
+		}
+	})
+}
+
 // A create that was given up for lost arrived when the next rotation was over
 // already: every run said unchanged, and the token lived on.
 func TestFoundCreateThatArrivesInTheNextGeneration(t *testing.T) {

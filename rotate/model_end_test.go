@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/rotate"
 )
 
@@ -118,7 +119,7 @@ func (m *model) through(p *modelProcess) *modelProcess {
 func (m *model) inFlight() []int64 {
 	var ids []int64
 	for _, t := range m.active() {
-		if _, old, ok := rotate.SplitName(t.Name); ok && old != m.target && !m.cut[old] && !slices.Contains(ids, old) {
+		if _, old, ok := inflight.Split(t.Name); ok && old != m.target && !m.cut[old] && !slices.Contains(ids, old) {
 			ids = append(ids, old)
 		}
 	}
@@ -149,7 +150,7 @@ func (m *model) settled(p *modelProcess) {
 	if !now.Active() {
 		m.violate("G3: token %d is not active", id)
 	}
-	if _, _, inFlight := rotate.SplitName(now.Name); inFlight {
+	if _, _, inFlight := inflight.Split(now.Name); inFlight {
 		m.violate("G3: token %d is still called %q", id, now.Name)
 	}
 	for _, ref := range m.refs {

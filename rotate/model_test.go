@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/secrets/secretstest"
 )
@@ -337,7 +338,7 @@ func (m *model) nextGeneration(t *rapid.T) {
 		m.rotate(t)
 		return
 	}
-	if _, _, inFlight := rotate.SplitName(next.Name); inFlight {
+	if _, _, inFlight := inflight.Split(next.Name); inFlight {
 		m.rotate(t)
 		return
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud/dbtcloudtest"
-	"github.com/tokenwarden/tokenwarden/rotate"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/secrets"
 	"github.com/tokenwarden/tokenwarden/secrets/secretstest"
 )
@@ -169,7 +169,7 @@ func (m *model) deletedBy(p *modelProcess, id int64, v dbtcloudtest.View) {
 // replaces reports whether a token was made to replace another, or a person gave
 // it a name that says so.
 func (m *model) replaces(t dbtcloudtest.Token, old int64) bool {
-	_, named, ok := rotate.SplitName(t.Name)
+	_, named, ok := inflight.Split(t.Name)
 	return m.made[t.ID].replaces == old || ok && named == old
 }
 
@@ -336,7 +336,7 @@ func (m *model) unknown(p *modelProcess, now moment) {
 		if !t.Active() || m.made[id].replaces == 0 || m.meddled(id) {
 			continue
 		}
-		_, _, named := rotate.SplitName(t.Name)
+		_, _, named := inflight.Split(t.Name)
 		for _, ref := range m.refs {
 			_, labelled := m.labels[ref][secrets.NewValue(t.Value).Fingerprint(accountID)]
 			named = named || labelled || m.held[ref].Reveal() == t.Value

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 // action is what a step does.
@@ -340,7 +342,7 @@ func nextFinish(s *state, w *replacement) step {
 		}
 		return step{do: retire, token: w.id()}
 	}
-	if _, _, inFlight := SplitName(w.token.Name); inFlight && !s.run.renamed && s.run.renameRefused == "" {
+	if _, _, inFlight := inflight.Split(w.token.Name); inFlight && !s.run.renamed && s.run.renameRefused == "" {
 		return step{do: rename, token: w.id()}
 	}
 	switch {

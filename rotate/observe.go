@@ -1,11 +1,13 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
@@ -18,7 +20,7 @@ func (u *run) begin(ctx context.Context, survey *Survey) error {
 	if err := u.openDestinations(); err != nil {
 		return err
 	}
-	nonce, err := newNonce(u.Rand)
+	nonce, err := inflight.NewNonce(u.Rand)
 	if err != nil {
 		return err
 	}
@@ -43,7 +45,7 @@ func (u *run) observe(ctx context.Context, survey *Survey) error {
 		return err
 	}
 	if u.s.old.life == alive {
-		if _, replaces, ok := SplitName(u.s.old.token.Name); ok && replaces != u.s.old.id {
+		if _, replaces, ok := inflight.Split(u.s.old.token.Name); ok && replaces != u.s.old.id {
 			if _, lives := survey.Tokens[replaces]; lives {
 				u.s.old.inFlightOf = replaces
 			}
@@ -59,47 +61,68 @@ func (u *run) observe(ctx context.Context, survey *Survey) error {
 }
 
 // collect makes the list of active replacements: those that say so by their
-// name, and those that a label names, because people rename tokens.
+// name, those that this run knows of, and those that a label names, because people
+// rename tokens. The list of tokens may lag behind: what it does not show is asked
+// for by id.
 func (u *run) collect(ctx context.Context, survey *Survey) error {
 	known := u.s.replacements
 	u.s.replacements = nil
-	add := func(t dbtcloud.ServiceToken) {
-		if t.ID == u.s.old.id || u.s.replacement(t.ID) != nil || t.State == dbtcloud.Deleted || slices.Contains(u.deleted, t.ID) {
-			return // a token that a name says to replace itself is not one of its replacements
-		}
-		r := replacement{token: t, mine: nonceOf(t.Name) == u.s.run.nonce && u.s.run.creates > 0}
-		for _, k := range known {
-			if k.id() == t.ID {
-				k.token, k.unseen = t, false
-				r = k
-			}
-		}
-		u.s.replacements = append(u.s.replacements, r)
-	}
 	for _, t := range survey.Tokens {
-		if _, replaces, ok := SplitName(t.Name); ok && replaces == u.s.old.id {
-			add(t)
+		if _, replaces, ok := inflight.Split(t.Name); ok && replaces == u.s.old.id {
+			u.collectToken(t, known)
 		}
 	}
+	if err := u.collectKnown(ctx, survey, known); err != nil {
+		return err
+	}
+	if err := u.collectLabelled(ctx, survey, known); err != nil {
+		return err
+	}
+	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return cmp.Compare(a.id(), b.id()) })
+	u.classify()
+	return nil
+}
+
+// collectToken adds an active token to the replacements, with what is known of it.
+func (u *run) collectToken(t dbtcloud.ServiceToken, known []replacement) {
+	if t.ID == u.s.old.id || u.s.replacement(t.ID) != nil || t.State == dbtcloud.Deleted || slices.Contains(u.deleted, t.ID) {
+		return // a token that a name says to replace itself is not one of its replacements
+	}
+	r := replacement{token: t, mine: inflight.Nonce(t.Name) == u.s.run.nonce && u.s.run.creates > 0}
 	for _, k := range known {
-		// The list may lag behind: what this run knows of is asked for by id.
+		if k.id() == t.ID {
+			k.token, k.unseen = t, false
+			r = k
+		}
+	}
+	u.s.replacements = append(u.s.replacements, r)
+}
+
+// collectKnown adds the replacements that this run knew of before.
+func (u *run) collectKnown(ctx context.Context, survey *Survey, known []replacement) error {
+	for _, k := range known {
 		if u.s.replacement(k.id()) != nil {
 			continue
 		}
 		if t, ok := survey.Tokens[k.id()]; ok {
-			add(t) // renamed
+			u.collectToken(t, known) // renamed
 			continue
 		}
 		switch t, seen, err := u.token(ctx, k.id()); {
 		case err != nil:
 			return err
 		case seen == notFound:
-			add(k.token) // not proved gone: still to be reckoned with
+			u.collectToken(k.token, known) // not proved gone: still to be reckoned with
 			u.s.replacement(k.id()).unseen = true
 		default:
-			add(t)
+			u.collectToken(t, known)
 		}
 	}
+	return nil
+}
+
+// collectLabelled adds the replacements that the destinations' labels name.
+func (u *run) collectLabelled(ctx context.Context, survey *Survey, known []replacement) error {
 	asked := map[int64]bool{}
 	for _, d := range u.s.destinations {
 		for _, label := range d.content.Labels {
@@ -108,29 +131,26 @@ func (u *run) collect(ctx context.Context, survey *Survey) error {
 				continue
 			}
 			if t, ok := survey.Tokens[id]; ok {
-				add(t)
+				u.collectToken(t, known)
 				continue
 			}
-			// Not in the list, which may lag behind.
 			t, seen, err := u.token(ctx, id)
 			if err != nil {
 				return err
 			}
 			asked[id] = seen == deleted // a 404 is another matter where its value is held
-			if seen == notFound {
-				if d.content.Labels[d.content.Value.Fingerprint(u.account)].TokenID != id {
-					continue // nobody would miss it
-				}
-				if _, control, err := u.token(ctx, u.s.old.id); err != nil || control == notFound {
-					return fmt.Errorf("%s holds the value of token %d, and whether that lives cannot be told: the service answers 404 for it and for token %d, as it does when the credential lacks a permission", d.ref, id, u.s.old.id)
-				}
+			if seen != notFound {
+				u.collectToken(t, known)
 				continue
 			}
-			add(t)
+			if d.content.Labels[d.content.Value.Fingerprint(u.account)].TokenID != id {
+				continue // nobody would miss it
+			}
+			if _, control, err := u.token(ctx, u.s.old.id); err != nil || control == notFound {
+				return fmt.Errorf("%s holds the value of token %d, and whether that lives cannot be told: the service answers 404 for it and for token %d, as it does when the credential lacks a permission", d.ref, id, u.s.old.id)
+			}
 		}
 	}
-	slices.SortFunc(u.s.replacements, func(a, b replacement) int { return int(a.id() - b.id()) })
-	u.classify()
 	return nil
 }
 

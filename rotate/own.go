@@ -18,7 +18,7 @@ func (u *run) judgeCredential() {
 	if old.life != alive || old.credential != maybe {
 		return
 	}
-	if !old.permissions.MayManageTokens() {
+	if !old.permissions.mightManageTokens() {
 		old.credential = no
 		return
 	}

@@ -21,16 +21,6 @@ type Permissions struct {
 	Mappings     []dbtcloud.Mapping // active, sorted by project; ids and token are not compared
 }
 
-// knownSets are the permission sets that the vendor documents. Of any other it
-// is unknown what it allows.
-var knownSets = []string{
-	"account_admin", "account_viewer", "admin", "analyst", "analyst_read", "billing_admin", "cost_insights_admin",
-	"cost_insights_viewer", "cost_management_admin", "cost_management_viewer", "database_admin", "developer",
-	"fusion_admin", "git_admin", "job_admin", "job_creator", "job_runner", "job_viewer", "manage_marketplace_apps",
-	"member", "metadata_only", "notification_manager", "owner", "project_creator", "readonly", "scim_only",
-	"security_admin", "semantic_layer_only", "stakeholder", "team_admin", "webhooks_only",
-}
-
 // normalise makes Permissions of what the API answered: rows and mappings that
 // are not active are left out, since copying one would widen rights. A row
 // without a scope is an error: sent to a create it would mean all projects.
@@ -101,19 +91,19 @@ func (p Permissions) None() bool {
 	return len(p.Grants) == 0 && !p.MetadataOnly && !p.WebhooksOnly && len(p.Mappings) == 0
 }
 
-// MayManageTokens reports whether a token with these permissions may create and
-// delete service tokens, as far as that is known: account_admin and owner can
-// (docs), and of a permission set that nobody knows it has to be assumed.
-func (p Permissions) MayManageTokens() bool {
+// mightManageTokens reports whether a token with these permissions may be able to
+// create and delete service tokens: of a permission set that nobody knows it has
+// to be assumed.
+func (p Permissions) mightManageTokens() bool {
 	return slices.ContainsFunc(p.Grants, func(g dbtcloud.Grant) bool {
-		return g.PermissionSet == "account_admin" || g.PermissionSet == "owner" || !slices.Contains(knownSets, g.PermissionSet)
+		return dbtcloud.ManagesTokens(g.PermissionSet) || !dbtcloud.KnownPermissionSet(g.PermissionSet)
 	})
 }
 
-// managesTokens reports whether it surely may.
+// managesTokens reports whether it surely is, in every project.
 func (p Permissions) managesTokens() bool {
 	return slices.ContainsFunc(p.Grants, func(g dbtcloud.Grant) bool {
-		return g.AllProjects && (g.PermissionSet == "account_admin" || g.PermissionSet == "owner")
+		return g.AllProjects && dbtcloud.ManagesTokens(g.PermissionSet)
 	})
 }
 
@@ -150,9 +140,9 @@ func mappingKey(m dbtcloud.Mapping) string {
 	return fmt.Sprintf("semantic layer credential %d in project %d", m.CredentialID, m.ProjectID)
 }
 
-// Difference names what want has and got lacks, and the other way round. Empty:
+// difference names what want has and got lacks, and the other way round. Empty:
 // they are equal.
-func Difference(want, got Permissions) []string {
+func difference(want, got Permissions) []string {
 	var diff []string
 	w, g := want.Lines(), got.Lines()
 	for _, line := range w {

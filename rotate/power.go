@@ -17,14 +17,14 @@ type Power struct {
 }
 
 // The sets that only read, and those that may do more than change projects
-// (docs); everything else that is known changes things within projects.
+// (docs). Those that manage tokens may do anything; everything else that is known
+// changes things within projects.
 var (
 	readingSets = []string{
 		"account_viewer", "analyst_read", "cost_insights_viewer", "cost_management_viewer", "job_viewer",
 		"metadata_only", "readonly", "semantic_layer_only", "stakeholder", "webhooks_only",
 	}
-	highSets    = []string{"security_admin", "project_creator", "member", "scim_only"}
-	anythingSet = []string{"account_admin", "owner"}
+	highSets = []string{"security_admin", "project_creator", "member", "scim_only"}
 )
 
 const (
@@ -63,13 +63,13 @@ func PowerOf(t dbtcloud.ServiceToken, rows []dbtcloud.Grant) Power {
 func rankOf(g dbtcloud.Grant) int {
 	set := g.PermissionSet
 	switch {
-	case slices.Contains(anythingSet, set):
+	case dbtcloud.ManagesTokens(set):
 		return anything
 	case slices.Contains(highSets, set), set == "admin" && g.AllProjects:
 		return high
 	case slices.Contains(readingSets, set):
 		return reads
-	case slices.Contains(knownSets, set):
+	case dbtcloud.KnownPermissionSet(set):
 		return changes
 	}
 	return 0

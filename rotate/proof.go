@@ -72,7 +72,7 @@ func (u *run) proveOwner(ctx context.Context, i int, value secrets.Value) (why s
 		sent := time.Now()
 		date, err := probe.Authenticate(ctx)
 		if err != nil {
-			return u.notOurs(err)
+			return notOurs(err)
 		}
 		took := time.Since(sent)
 		if date.IsZero() {
@@ -202,7 +202,7 @@ func (u *run) lastUsed(ctx context.Context) (t time.Time, why string, err error)
 }
 
 // notOurs judges the answer to a probe.
-func (u *run) notOurs(err error) (why string, _ error) {
+func notOurs(err error) (why string, _ error) {
 	switch dbtcloud.KindOf(err) {
 	case dbtcloud.KindUnauthorized:
 		return "the service does not accept it (a dead token, or one of another host)", nil

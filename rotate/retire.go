@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
@@ -55,7 +56,7 @@ func (u *run) confirm(ctx context.Context, id int64) error {
 		return comparing
 	}
 	u.s.old.permissions, u.s.old.problem = want, wrong
-	if diff := Difference(u.s.old.permissions, got); problem == "" && len(diff) > 0 {
+	if diff := difference(u.s.old.permissions, got); problem == "" && len(diff) > 0 {
 		problem = "its permissions are not equal to the old token's any more: " + strings.Join(shorten(diff), "; ")
 	}
 	if problem != "" {
@@ -91,9 +92,9 @@ func (u *run) retire(ctx context.Context) error {
 // service that refuses it for good leaves a finished rotation with a warning:
 // names are matched without the suffix.
 func (u *run) rename(ctx context.Context, r *replacement) error {
-	name, _, _ := SplitName(u.s.old.token.Name)
+	name, _, _ := inflight.Split(u.s.old.token.Name)
 	if name == "" {
-		name, _, _ = SplitName(r.token.Name)
+		name, _, _ = inflight.Split(r.token.Name)
 	}
 	changed := u.s.run.changed
 	const tries = 3
@@ -124,7 +125,7 @@ func (u *run) rename(ctx context.Context, r *replacement) error {
 		}
 		if seen == active {
 			r.token = fresh
-			if _, _, inFlight := SplitName(fresh.Name); !inFlight {
+			if _, _, inFlight := inflight.Split(fresh.Name); !inFlight {
 				u.s.run.renamed = true
 				return nil
 			}

@@ -1,19 +1,27 @@
 // Package rotate replaces a service token by one with the same permissions, in
-// every place that holds it, without a moment in which a consumer fails or a
-// live token is unknown.
+// every place that holds its value. At no moment does a consumer fail, and no live
+// token is left that nobody knows of.
 //
-// A rotation is observe → next → act. Nothing is remembered between runs: the
-// state is read from dbt Cloud (the old token, the tokens that say they replace
-// it) and from the destinations (whose value each holds). next is a pure
-// function from that observation to one step; each act either is idempotent or
-// looks before it leaps; then the run observes again. A run that is killed
-// anywhere is therefore finished by the same command on any machine.
+// A rotation observes, decides on one step, carries it out, and begins again.
+// Nothing is remembered between runs: the state is read from dbt Cloud (the old
+// token, and the tokens that replace it by their name or by a label) and from the
+// destinations (whose value each of them holds). The function next decides; it is
+// pure, from the state to one step. A step either can be repeated safely, or looks
+// first whether it was done already. A run that is killed anywhere is therefore
+// finished by the same command, on any machine.
 //
-// Five rules carry it: whose value it is follows from the value itself; a
-// stored replacement beats the one with the lowest id; a maker removes its own
-// replacement only after its check-and-set has definitely failed; anyone else
-// drops one only behind a fence; deletion comes only after every destination
-// was read again.
+// Five rules keep runs that compete, or that were killed, from doing harm:
+//
+//   - Whose value a destination holds is told by the value itself: its
+//     fingerprint leads to the label that the store keeps beside it.
+//   - A replacement whose value is stored wins over one whose value is not. Among
+//     those that are stored nowhere the lowest id wins.
+//   - A run removes its own replacement only when no write of its value can
+//     succeed any more: none was sent, or its check-and-set has definitely failed.
+//   - A run removes another run's replacement only behind a fence: it has written
+//     the present value of the first destination again, so that a write of the
+//     other run, should that wake up, must fail.
+//   - The old token is deleted only after every destination was read again.
 package rotate
 
 import (

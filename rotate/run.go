@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 // leastTime is what a rotation needs before its deadline to be begun at all.
@@ -96,7 +97,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (u *run) rotate(ctx context.Context, survey *Survey) {
 	if err := u.begin(ctx, survey); err != nil {
 		u.s.run.failure, u.s.run.widespread = err.Error(), widespread("", err)
-		u.finish(u.ending(err))
+		u.finish(ending(err))
 		return
 	}
 	for range maxSteps {
@@ -139,7 +140,7 @@ func (u *run) failureOr(err error) string {
 }
 
 // ending is the stop for an error before the first step.
-func (u *run) ending(err error) step {
+func ending(err error) step {
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		return refuse("%s", refused.because)
 	}
@@ -202,7 +203,7 @@ func (u *run) finish(st step) {
 		r.NewTokenID = w.id()
 	}
 	if r.Name == "" {
-		r.Name, _, _ = SplitName(u.s.old.token.Name)
+		r.Name, _, _ = inflight.Split(u.s.old.token.Name)
 	}
 	r.Destinations = []DestinationResult{}
 	if u.s.undo.asked {

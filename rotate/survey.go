@@ -1,12 +1,13 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 // Survey is one pass over an account's active service tokens: what names are
@@ -48,7 +49,7 @@ type Named struct {
 func (s *Survey) Names() []Named {
 	var names []Named
 	for id, t := range s.Tokens {
-		base, old, inFlight := SplitName(t.Name)
+		base, old, inFlight := inflight.Split(t.Name)
 		if !inFlight {
 			names = append(names, Named{ID: id, Name: t.Name})
 			continue
@@ -59,7 +60,7 @@ func (s *Survey) Names() []Named {
 			names = append(names, Named{ID: old, Name: base})
 		}
 	}
-	slices.SortFunc(names, func(a, b Named) int { return int(a.ID - b.ID) })
+	slices.SortFunc(names, func(a, b Named) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.Compact(names)
 }
 
@@ -80,15 +81,12 @@ func (s *Survey) ByName(name string) []int64 {
 func (s *Survey) InFlight() []Named {
 	var found []Named
 	for _, t := range s.Tokens {
-		if base, old, ok := SplitName(t.Name); ok {
+		if base, old, ok := inflight.Split(t.Name); ok {
 			found = append(found, Named{ID: old, Name: base})
 		}
 	}
 	slices.SortFunc(found, func(a, b Named) int {
-		if a.ID != b.ID {
-			return int(a.ID - b.ID)
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name))
 	})
 	return slices.CompactFunc(found, func(a, b Named) bool { return a.ID == b.ID })
 }

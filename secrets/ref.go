@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -68,7 +69,7 @@ func ParseRef(s string) (Ref, error) {
 	r := Ref{Scheme: scheme, Path: rest, Field: field}
 
 	bad := func(format string, args ...any) (Ref, error) {
-		return Ref{}, fmt.Errorf("%s:// reference: %s", scheme, fmt.Sprintf(format, args...))
+		return Ref{}, fmt.Errorf("%s:// reference: %w", scheme, fmt.Errorf(format, args...))
 	}
 	allowed, known := options[scheme]
 	if !known {
@@ -100,49 +101,54 @@ func ParseRef(s string) (Ref, error) {
 		return bad("what follows # is empty or has a space or control character")
 	}
 
-	switch scheme {
+	if err := r.normalise(values); err != nil {
+		return bad("%w", err)
+	}
+	return r, nil
+}
+
+// normalise brings the path and the field into the one form of their scheme, and
+// takes over the options; an error says what was expected.
+func (r *Ref) normalise(query url.Values) error {
+	switch r.Scheme {
 	case Env:
-		if !envName.MatchString(rest) || hasField {
-			return bad("expected env://NAME with the name of a variable")
+		if !envName.MatchString(r.Path) || r.Field != "" {
+			return errors.New("expected env://NAME with the name of a variable")
 		}
 	case File:
-		if !strings.HasPrefix(rest, "/") || rest == "/" || hasField {
-			return bad("expected file:///absolute/path")
-		}
-		r.Path = filepath.Clean(rest)
-		if r.Path == "/" {
-			return bad("expected file:///absolute/path")
+		absolute := strings.HasPrefix(r.Path, "/")
+		r.Path = filepath.Clean(r.Path)
+		if !absolute || r.Path == "/" || r.Field != "" {
+			return errors.New("expected file:///absolute/path")
 		}
 	case Age:
-		if rest == "" || strings.HasSuffix(rest, "/") || !hasField {
-			return bad("expected age:///path/store.age#KEY")
+		if r.Path == "" || strings.HasSuffix(r.Path, "/") || r.Field == "" {
+			return errors.New("expected age:///path/store.age#KEY")
 		}
-		r.Path = filepath.Clean(rest)
+		r.Path = filepath.Clean(r.Path)
 		if base := filepath.Base(r.Path); base == "/" || base == "." || base == ".." {
-			return bad("expected age:///path/store.age#KEY, and not a folder")
+			return errors.New("expected age:///path/store.age#KEY, and not a folder")
 		}
 	case Vault:
-		r.Mount, r.Namespace = cleanSlashes(values.Get("mount")), cleanSlashes(values.Get("namespace"))
-		r.Path = cleanSlashes(rest)
+		r.Mount, r.Namespace = cleanSlashes(query.Get("mount")), cleanSlashes(query.Get("namespace"))
+		r.Path = cleanSlashes(r.Path)
 		if r.Mount != "" && !strings.HasPrefix(r.Path, r.Mount+"/") {
 			r.Path = r.Mount + "/" + r.Path
 		}
 		if !strings.Contains(r.Path, "/") || strings.HasSuffix(r.Path, "/") || hasDots(r.Path) {
-			return bad("expected vault://MOUNT/PATH#FIELD")
+			return errors.New("expected vault://MOUNT/PATH#FIELD")
 		}
-		if r.Field == "" {
-			r.Field = "token"
-		}
+		r.Field = cmp.Or(r.Field, "token")
 	case AWS:
-		r.Region, r.Endpoint = values.Get("region"), strings.TrimRight(values.Get("endpoint"), "/")
-		if rest == "" || strings.HasPrefix(rest, "/") {
-			return bad("expected awssm://NAME?region=R#FIELD, with the secret's name or ARN")
+		r.Region, r.Endpoint = query.Get("region"), strings.TrimRight(query.Get("endpoint"), "/")
+		if r.Path == "" || strings.HasPrefix(r.Path, "/") {
+			return errors.New("expected awssm://NAME?region=R#FIELD, with the secret's name or ARN")
 		}
 		if u, err := url.Parse(r.Endpoint); err != nil || u.User != nil {
-			return bad("its endpoint is no URL, or carries a user or password")
+			return errors.New("its endpoint is no URL, or carries a user or password")
 		}
 	}
-	return r, nil
+	return nil
 }
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }

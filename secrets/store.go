@@ -52,11 +52,12 @@ type Store interface {
 	// for an object that does not exist yet; a store that cannot keeps the
 	// entries until the first Write and attaches them before the value.
 	Label(ctx context.Context, ref Ref, set Labels, drop []Fingerprint) error
-	// Recall returns the newest value that ref held before its present version
-	// and that is accepts: of that field alone, whatever the others held then.
-	// Empty: no version that can be recovered has one. Versions that were deleted
-	// or that have no text there are passed over.
-	Recall(ctx context.Context, ref Ref, is func(Value) bool) (Value, error)
+	// Recall returns the newest value, among those that ref held before its
+	// present version, for which accept is true. Only the field that ref names is
+	// looked at. The result is empty when no version that can be recovered has
+	// such a value; versions that were deleted, or that hold no text in that
+	// field, are passed over.
+	Recall(ctx context.Context, ref Ref, accept func(Value) bool) (Value, error)
 	// Check proves that ref can be read, written and labelled, as far as that
 	// can be told without changing anything, that the store keeps the previous
 	// version, and that there is room for SpareLabels.

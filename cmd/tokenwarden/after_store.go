@@ -26,7 +26,7 @@ func (a *app) afterStore(c *account) func(context.Context, []string, map[string]
 		ctx, cancel := context.WithTimeoutCause(ctx, afterStoreLimit, fmt.Errorf("it took longer than %s", afterStoreLimit))
 		defer cancel()
 		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-		cmd.Env = withoutSecrets(a.env.environ(), c.among, c.credential)
+		cmd.Env = withoutSecrets(a.env.environ(), c.whole, c.credential)
 		for name, value := range ids {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}

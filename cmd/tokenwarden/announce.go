@@ -14,6 +14,7 @@ import (
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/audit/report"
 	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/notify"
 	"github.com/tokenwarden/tokenwarden/rotate"
 )
@@ -119,7 +120,7 @@ func problem(account *audit.AccountReport) string {
 // alertOf is a finding as an alert. What it rests on makes it another alert when
 // it changes, but for what moves by itself.
 func alertOf(f *audit.Finding) notify.Alert {
-	name, _, _ := rotate.SplitName(f.Resource.Name)
+	name, _, _ := inflight.Split(f.Resource.Name)
 	alert := notify.Alert{
 		Key: f.Fingerprint, Rule: f.Rule, Severity: notify.Severity(f.Severity), Headline: f.Message, Owner: name, Resource: name,
 	}

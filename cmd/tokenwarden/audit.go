@@ -126,13 +126,13 @@ func (a *app) auditAndNotify(ctx context.Context, t auditTask, o auditOptions) e
 	if t.cfg.Notify.Slack == nil {
 		return &exit{code: exitMisused, err: errNoSlack}
 	}
-	times := a.timesOf(ctx)
-	defer times.stop()
-	outlets, err := a.outlets(times.work, t.cfg)
+	budget := a.timeBudget(ctx)
+	defer budget.stop()
+	outlets, err := a.outlets(budget.work, t.cfg)
 	if err != nil {
 		return err
 	}
-	r, err := a.auditReport(times.work, t, o)
+	r, err := a.auditReport(budget.work, t, o)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (a *app) auditAndNotify(ctx context.Context, t auditTask, o auditOptions) e
 	if err != nil {
 		return err
 	}
-	telling, cancel := times.telling()
+	telling, cancel := budget.announcing()
 	defer cancel()
 	if _, err := a.announce(telling, t.cfg, outlets, nights); err != nil {
 		return err

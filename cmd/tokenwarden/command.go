@@ -26,9 +26,10 @@ type command struct {
 	commands []*cli.Command // of a group, which has no run
 }
 
-// define makes a command of the library and keeps its traps shut: the flags
-// common to all are taken here too, a usage error goes to stderr without what
-// was typed, flags work behind arguments, and surplus arguments are refused.
+// define makes a command of the library, and works around what the library does
+// differently from what this program promises: the flags common to all commands
+// work after the command too, a usage error goes to stderr and does not repeat
+// what was typed, flags work behind arguments, and surplus arguments are refused.
 func (a *app) define(c command) *cli.Command {
 	cmd := &cli.Command{
 		Name: c.name, Usage: c.summary, ArgsUsage: strings.Join(c.args, " "),

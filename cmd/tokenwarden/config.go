@@ -13,7 +13,7 @@ import (
 
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
-	"github.com/tokenwarden/tokenwarden/rotate"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 )
 
 func (a *app) configCommand() *cli.Command {
@@ -106,7 +106,7 @@ func initAccount(c config.Account, r *audit.Report, active []audit.ActiveToken) 
 	account := config.InitAccount{Name: c.Name, ID: c.ID, Host: c.Host, Token: c.Token}
 	entries := initTokens(active)
 	for _, f := range r.Findings {
-		_, old, _ := rotate.SplitName(f.Resource.Name)
+		_, old, _ := inflight.Split(f.Resource.Name)
 		if _, flying := entries[old]; flying || f.AccountID != c.ID || f.Resource.Type != audit.ResourceServiceToken ||
 			slices.ContainsFunc(account.Tokens, func(t config.InitToken) bool { return t.ID == f.Resource.ID }) {
 			continue
@@ -127,7 +127,7 @@ func initTokens(active []audit.ActiveToken) map[int64]config.InitToken {
 		entries[t.ID] = config.InitToken{ID: t.ID, Name: t.Name}
 	}
 	for id, t := range entries {
-		base, old, _ := rotate.SplitName(t.Name)
+		base, old, _ := inflight.Split(t.Name)
 		if _, flying := entries[old]; flying {
 			t.Ambiguous = true
 		} else {
@@ -184,7 +184,7 @@ func (a *app) configCheck(ctx context.Context, probe bool) error {
 	}
 	for _, p := range all {
 		for _, e := range p.account.Tokens {
-			if p.account.err == nil && !means(assignments, p.account.Name, e) {
+			if p.account.err == nil && !matched(assignments, p.account.Name, e) {
 				fmt.Fprintf(&b, "%s: the entry on line %d means no active token\n", p.account.label(), e.Line)
 				code = exitFound
 			}
@@ -199,8 +199,8 @@ func (a *app) configCheck(ctx context.Context, probe bool) error {
 	return exitWith(code)
 }
 
-// means tells whether an entry means any active token.
-func means(assignments []config.Assignment, account string, e config.Entry) bool {
+// matched tells whether an entry matches any active token.
+func matched(assignments []config.Assignment, account string, e config.Entry) bool {
 	return slices.ContainsFunc(assignments, func(s config.Assignment) bool {
 		return s.Account.Name == account && s.Entry.Line == e.Line
 	})

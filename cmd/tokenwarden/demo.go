@@ -57,7 +57,7 @@ type demonstration struct {
 
 func (d *demonstration) tell(ctx context.Context) error {
 	d.say("A simulated dbt Cloud listens on %s. The account Jaffle Shop has service tokens from\n"+
-		"before July 18, 2023, which dbt Labs recommends to rotate. Everything below is a real command.", d.server.url)
+		"before July 18, 2023, which dbt Labs recommends rotating. Everything below is a real command.", d.server.url)
 
 	d.step(ctx, exitFound, "1. What should not live on?", nil, "audit")
 	old := d.server.sim.ActiveByName(demoName)[0]

@@ -9,10 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
-	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
-	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
@@ -107,101 +104,32 @@ func (a *app) lookAll(ctx context.Context, accountID int64, refs []secrets.Ref) 
 	return all
 }
 
-// population is the active tokens of one account.
-type population struct {
-	account *account
-	tokens  []dbtcloud.ServiceToken
+// lookCache remembers what destinations held, for as long as nothing is written:
+// to find out whose rotations are under way, each is asked about many times.
+type lookCache struct {
+	*app
+	seen map[string]held // by account and place
 }
 
-// plan says where the value of every token goes, and fails if two would meet.
-// An entry that names the id of a token that is gone means its successor.
-func (a *app) plan(ctx context.Context, cfg config.Config, all []population) ([]config.Assignment, error) {
-	dir, err := a.env.dir()
-	if err != nil {
-		return nil, err
-	}
-	active := map[string][]config.ActiveToken{}
-	for _, p := range all {
-		successors := a.successors(ctx, p)
-		for _, t := range p.tokens {
-			token := config.ActiveToken{ID: t.ID, Name: t.Name, Replaces: successors[t.ID]}
-			if base, old, ok := rotate.SplitName(t.Name); ok {
-				token.Name = base
-				token.Replaces = append(token.Replaces, old)
-			}
-			active[p.account.Name] = append(active[p.account.Name], token)
-		}
-	}
-	assignments, err := cfg.Plan(dir, active)
-	if err != nil {
-		return nil, &exit{code: exitMisused, err: err}
-	}
-	return assignments, nil
-}
+func newLookCache(a *app) *lookCache { return &lookCache{app: a, seen: map[string]held{}} }
 
-// successors reads, for each entry whose id is not active any more, what its
-// destinations hold: the label tells which token took its place.
-func (a *app) successors(ctx context.Context, p population) map[int64][]int64 {
-	found := map[int64][]int64{}
-	for _, e := range p.account.Tokens {
-		gone := e.ID != 0 && !slices.ContainsFunc(p.tokens, func(t dbtcloud.ServiceToken) bool { return t.ID == e.ID })
-		if !gone {
-			continue
+// all looks at the destinations that were not looked at yet.
+func (l *lookCache) all(ctx context.Context, accountID int64, refs []secrets.Ref) []held {
+	key := func(ref secrets.Ref) string { return fmt.Sprint(accountID, " ", ref.Place()) }
+	var fresh []secrets.Ref
+	for _, ref := range refs {
+		if _, known := l.seen[key(ref)]; !known {
+			fresh = append(fresh, ref)
 		}
-		for _, h := range a.lookAll(ctx, p.account.ID, e.Destinations) {
-			if h.err == nil && h.label.AccountID == p.account.ID && h.follows(e.ID) && !slices.Contains(found[h.label.TokenID], e.ID) {
-				found[h.label.TokenID] = append(found[h.label.TokenID], e.ID)
-			}
-		}
+	}
+	for i, h := range l.lookAll(ctx, accountID, fresh) {
+		l.seen[key(fresh[i])] = h
+	}
+	found := make([]held, len(refs))
+	for i, ref := range refs {
+		found[i] = l.seen[key(ref)]
 	}
 	return found
-}
-
-// locator tells an audit where the tokens of an account are kept.
-type locator struct {
-	*app
-	cfg     config.Config
-	account *account
-}
-
-var _ audit.Locator = locator{}
-
-// Locate implements audit.Locator.
-func (l locator) Locate(ctx context.Context, active []audit.TokenName) ([]audit.Destination, error) {
-	p := population{account: l.account}
-	for _, t := range active {
-		p.tokens = append(p.tokens, dbtcloud.ServiceToken{ID: t.ID, Name: t.Name})
-	}
-	assignments, err := l.plan(ctx, l.cfg, []population{p})
-	if err != nil {
-		return nil, err
-	}
-	var all []audit.Destination
-	for _, s := range assignments {
-		if s.Entry.Never && len(s.Destinations) == 0 {
-			all = append(all, audit.Destination{For: s.Tokens[0].ID, Elsewhere: true})
-		}
-		for _, h := range l.lookAll(ctx, l.account.ID, s.Destinations) {
-			all = append(all, h.forAudit(l.account.ID, s))
-		}
-	}
-	return all, nil
-}
-
-// forAudit is what is held in the words of an audit.
-func (h held) forAudit(accountID int64, s config.Assignment) audit.Destination {
-	d := audit.Destination{Ref: h.ref.String(), For: s.Tokens[0].ID, ByTemplate: len(s.Entry.Destinations) == 0 && s.Entry.Line == 0}
-	switch {
-	case h.err != nil:
-		d.Err = h.err.Error()
-	case h.empty:
-		d.Empty = true
-	case h.label.TokenID == 0 || h.label.AccountID != accountID:
-		d.Unlabelled = true
-	default:
-		d.TokenID, d.Until = h.label.TokenID, h.label.Until
-	}
-	return d
 }
 
 func joinRefs(refs []secrets.Ref) string {

@@ -139,25 +139,26 @@ func (a *app) examineAccount(ctx context.Context, cfg config.Config, c *account)
 	}
 	if len(p.tokens) > 0 {
 		rows, err := client.Permissions(ctx, p.tokens[0].ID)
-		a.seen(add, "permissions", stateMissing, len(rows), err)
+		seen(add, "permissions", stateMissing, len(rows), err)
 	}
 	users := 0
 	_, err = client.Users(ctx, func(dbtcloud.User) error { users++; return nil })
-	a.seen(add, "users", stateMissing, users, err)
+	seen(add, "users", stateMissing, users, err)
 	projects := 0
 	_, err = client.Projects(ctx, func(dbtcloud.Project) error { projects++; return nil })
-	a.seen(add, "projects", stateLimited, projects, err)
+	seen(add, "projects", stateLimited, projects, err)
 	rules, err := client.IPRules(ctx)
-	a.seen(add, "IP restrictions", stateLimited, len(rules), err)
+	seen(add, "IP restrictions", stateLimited, len(rules), err)
 	scim, err := client.SCIMTokens(ctx)
-	a.seen(add, "SCIM tokens", stateLimited, len(scim), err)
+	seen(add, "SCIM tokens", stateLimited, len(scim), err)
 
 	state, detail := a.mayRotate(ctx, c, p)
 	add("rotation", state, "%s", detail)
 	return append(checks, a.examineStores(ctx, cfg, p)...)
 }
 
-func (a *app) seen(add func(what, state, format string, args ...any), what, otherwise string, n int, err error) {
+// seen adds how many of something the credential is shown, or why it is shown none.
+func seen(add func(what, state, format string, args ...any), what, otherwise string, n int, err error) {
 	if err != nil {
 		add(what, otherwise, "%v", err)
 		return
@@ -196,7 +197,7 @@ func mayRotateWith(rows []dbtcloud.Grant, id int64, cannot string) (state, detai
 	for _, g := range rows {
 		switch {
 		case g.State == dbtcloud.Deleted:
-		case g.PermissionSet == "account_admin", g.PermissionSet == "owner":
+		case dbtcloud.ManagesTokens(g.PermissionSet):
 			return stateOK, fmt.Sprintf("yes: by its label or uid the credential is token %d, which has %s", id, g.PermissionSet)
 		case !slices.Contains(sets, g.PermissionSet):
 			sets = append(sets, g.PermissionSet)

@@ -17,7 +17,7 @@ type night struct {
 	*app
 	task     auditTask
 	options  nightlyOptions
-	times    *toldTimes
+	budget   *timeBudget
 	outlets  outlets
 	evidence *evidenceFile
 	out      *output
@@ -50,7 +50,7 @@ func (n *night) watched(name string, ping func(context.Context) error) {
 		return
 	}
 	n.part(name, func() error {
-		ctx, cancel := n.times.lastWords()
+		ctx, cancel := n.budget.pinging()
 		defer cancel()
 		return ping(ctx)
 	})
@@ -66,7 +66,7 @@ func (n *night) ended(code exitCode) {
 // begin opens all that the night writes to, and does its work. An error means
 // that nothing was attempted.
 func (n *night) begin() (err error) {
-	if n.outlets, err = n.app.outlets(n.times.work, n.task.cfg); err != nil {
+	if n.outlets, err = n.app.outlets(n.budget.work, n.task.cfg); err != nil {
 		return err
 	}
 	if n.evidence, err = n.openEvidence(rotateOptions{evidence: n.options.evidence, reason: "a nightly run"}); err != nil {
@@ -89,7 +89,7 @@ func (n *night) close() {
 
 // work audits and rotates. An error means that nothing was attempted.
 func (n *night) work() error {
-	ctx := n.times.work
+	ctx := n.budget.work
 	first, err := n.examine(ctx, n.task.cfg, n.task.policy, n.task.require)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (n *night) trouble(err error) error {
 			return r.Name == unread.name && r.Status != audit.StatusComplete
 		})
 	}
-	if n.times.signals.Err() == nil && !told {
+	if n.budget.signals.Err() == nil && !told {
 		n.rotating.troubles = append(n.rotating.troubles, err)
 	}
 	return err

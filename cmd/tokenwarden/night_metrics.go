@@ -9,7 +9,7 @@ import (
 func (n *night) metrics() metrics.Run {
 	now := n.env.now()
 	run := metrics.Run{
-		Version: version(), Finished: now, Duration: now.Sub(n.times.begun),
+		Version: version(), Finished: now, Duration: now.Sub(n.budget.begun),
 		ExitCode: int(n.code), Success: n.code <= exitFound,
 	}
 	for _, part := range n.report.Split() {

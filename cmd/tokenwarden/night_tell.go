@@ -15,7 +15,7 @@ import (
 func (n *night) tell() {
 	if n.outlets.slack != nil {
 		n.part("announcing", func() error {
-			ctx, cancel := n.times.telling()
+			ctx, cancel := n.budget.announcing()
 			defer cancel()
 			nights, err := n.nights(n.report, &n.rotating)
 			if err != nil {

@@ -59,8 +59,8 @@ func (a *app) nightly(ctx context.Context, o nightlyOptions) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
-	n := &night{app: a, task: task, options: o, times: a.timesOf(ctx)}
-	defer n.times.stop()
+	n := &night{app: a, task: task, options: o, budget: a.timeBudget(ctx)}
+	defer n.budget.stop()
 	defer n.close()
 	if err := n.begin(); err != nil { // nothing was attempted
 		n.ended(codeOf(err))

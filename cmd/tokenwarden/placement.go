@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tokenwarden/tokenwarden/internal/config"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/rotate"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
@@ -15,20 +16,21 @@ import (
 type placement struct {
 	*app
 	assignments []config.Assignment // of all accounts
-	// idle are the entries that mean no active token: a token was deleted, and
-	// its replacement renamed, say. Their destinations may still tell.
+	// idle are the entries that match no active token, because the token was
+	// deleted and somebody renamed its replacement, for example. The labels in
+	// their destinations may still say which rotation that was.
 	idle []config.Assignment
 	to   []secrets.Ref // absolute
 	// looked is what the destinations held before anything was begun.
-	looked *looks
+	looked *lookCache
 }
 
-// idleEntries makes assignments of the entries that mean no active token.
+// idleEntries makes assignments of the entries that match no active token.
 func idleEntries(cfg config.Config, dir string, assignments []config.Assignment) []config.Assignment {
 	var idle []config.Assignment
 	for _, c := range cfg.Accounts {
 		for _, e := range c.Tokens {
-			if means(assignments, c.Name, e) {
+			if matched(assignments, c.Name, e) {
 				continue
 			}
 			s := config.Assignment{Account: c, Entry: e, Tokens: []config.ActiveToken{{ID: e.ID, Name: e.Name}}}
@@ -150,7 +152,7 @@ func (p placement) pending(ctx context.Context, all []*account) (rotations []*ro
 		}
 		rotations = append(rotations, found...)
 	}
-	return rotations, unread, p.giveAway(unclaimed, rotations)
+	return rotations, unread, giveAway(unclaimed, rotations)
 }
 
 // finishedBy is the replacement by which a rotation was finished long ago, as the
@@ -165,7 +167,7 @@ func (p placement) finishedBy(ctx context.Context, r *rotation) int64 {
 	var by int64
 	for _, h := range p.looked.all(ctx, c.ID, r.request.Destinations) {
 		t, lives := c.survey.Tokens[h.label.TokenID]
-		_, _, inFlight := rotate.SplitName(t.Name)
+		_, _, inFlight := inflight.Split(t.Name)
 		switch {
 		case h.err != nil, !lives, inFlight, h.label.AccountID != c.ID, h.label.Replaces != old, by != 0 && by != t.ID,
 			len(r.request.AfterStore) > 0 && !h.label.Ready:
@@ -178,7 +180,7 @@ func (p placement) finishedBy(ctx context.Context, r *rotation) int64 {
 
 // giveAway gives the destinations that hold no rotation's value to the only
 // rotation there is.
-func (p placement) giveAway(refs []secrets.Ref, rotations []*rotation) error {
+func giveAway(refs []secrets.Ref, rotations []*rotation) error {
 	if len(refs) == 0 || len(rotations) == 0 {
 		return nil
 	}

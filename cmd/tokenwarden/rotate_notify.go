@@ -22,11 +22,11 @@ func (a *app) teller(ctx context.Context, cfg config.Config) (func([]rotate.Resu
 		return nil, err
 	}
 	return func(results []rotate.Result, troubles []error) error {
-		times := a.timesOf(ctx) // the rotations had a time of their own
-		defer times.stop()
+		budget := a.timeBudget(ctx) // the rotations had a time of their own
+		defer budget.stop()
 		// What is remembered of an account is all that stood there: so it is
 		// looked at, as a nightly run does, and not only the rotations are told.
-		report, err := a.examine(times.work, cfg, policy, nil)
+		report, err := a.examine(budget.work, cfg, policy, nil)
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (a *app) teller(ctx context.Context, cfg config.Config) (func([]rotate.Resu
 		if err != nil {
 			return err
 		}
-		telling, cancel := times.telling()
+		telling, cancel := budget.announcing()
 		defer cancel()
 		_, err = a.announce(telling, cfg, outlets, nights)
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/tokenwarden/tokenwarden/audit"
 	"github.com/tokenwarden/tokenwarden/internal/config"
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/rotate"
 )
 
@@ -71,7 +72,7 @@ func (k known) choose() (chosen []*flaggedToken, left []leftOut) {
 			continue
 		}
 		seen[t.ID] = true
-		name, _, _ := rotate.SplitName(t.Name)
+		name, _, _ := inflight.Split(t.Name)
 		r := &rotation{account: k.account, name: name, request: rotate.Request{TokenID: t.ID}}
 		why, detail, err := k.obstacle(t.ID, t.Name)
 		if why != "" {
@@ -111,7 +112,7 @@ func compareTurns(a, b *flaggedToken) int {
 // obstacle tells why a token is not taken; "" when it is.
 func (k known) obstacle(id int64, name string) (why reason, detail string, err error) {
 	s := k.assignment(id)
-	_, _, replaces := rotate.SplitName(name)
+	_, _, replaces := inflight.Split(name)
 	switch {
 	case s != nil && s.Entry.Never:
 		return neverRotated, s.Entry.Reason, nil

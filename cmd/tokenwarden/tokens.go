@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
-	"sync"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/tokenwarden/tokenwarden/audit/report"
 	"github.com/tokenwarden/tokenwarden/internal/config"
-	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 )
 
 type tokensOptions struct{ format, output string }
@@ -88,52 +85,4 @@ func (a *app) kept(ctx context.Context, p population, assignments []config.Assig
 		}
 	}
 	return kept
-}
-
-// placed reads the tokens of the selected accounts and says where the value of
-// each goes; failures are the accounts that could not be read.
-func (a *app) placed(ctx context.Context, cfg config.Config) (all []population, assignments []config.Assignment, failures []error, err error) {
-	accounts, err := a.connect(ctx, cfg)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	all, failures = a.populations(ctx, accounts)
-	assignments, err = a.plan(ctx, cfg, all)
-	return all, assignments, failures, err
-}
-
-// populations lists the active tokens of the accounts. Of an account that could
-// not be read to its end there is what was read.
-func (a *app) populations(ctx context.Context, accounts []*account) (all []population, failures []error) {
-	all = make([]population, len(accounts))
-	errs := make([]error, len(accounts))
-	progress := a.progress("reading accounts", -1)
-	defer progress.stop()
-	var group sync.WaitGroup
-	for i, c := range accounts {
-		group.Go(func() { all[i], errs[i] = c.population(ctx) })
-	}
-	group.Wait()
-	for _, err := range errs {
-		if err != nil {
-			failures = append(failures, err)
-		}
-	}
-	return all, failures
-}
-
-// population lists the active tokens of the account, as far as they can be read.
-func (c *account) population(ctx context.Context) (population, error) {
-	p := population{account: c}
-	if c.err != nil {
-		return p, c.err
-	}
-	_, err := c.client().ServiceTokens(ctx, func(t dbtcloud.ServiceToken) error {
-		p.tokens = append(p.tokens, t)
-		return nil
-	})
-	if err != nil {
-		err = fmt.Errorf("account %s: %w", c.label(), err)
-	}
-	return p, err
 }

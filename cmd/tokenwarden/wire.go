@@ -184,7 +184,7 @@ func (a *app) selected(name string) bool {
 // account is one account and what it takes to talk to it.
 type account struct {
 	config.Account
-	among      config.Config // where it stands
+	whole      config.Config // the configuration that it is part of
 	service    *dbtcloud.Service
 	credential secrets.Value
 	err        error          // why the credential could not be read
@@ -215,7 +215,7 @@ func (a *app) connectAll(ctx context.Context, cfg config.Config, wanted func(nam
 	var all []*account
 	for _, c := range cfg.Accounts {
 		if wanted(c.Name) {
-			all = append(all, &account{Account: c, among: cfg})
+			all = append(all, &account{Account: c, whole: cfg})
 		}
 	}
 	var group errgroup.Group

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
+	"github.com/tokenwarden/tokenwarden/internal/inflight"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
@@ -36,7 +37,7 @@ func (r *run) measure(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if r.nonce, err = newNonce(r.Rand); err != nil {
+	if r.nonce, err = inflight.NewNonce(r.Rand); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {

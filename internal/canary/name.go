@@ -2,7 +2,6 @@ package canary
 
 import (
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 )
@@ -26,17 +25,4 @@ func nameOf(nonce string) string { return fmt.Sprintf("tokenwarden canary [%s]",
 // cut from looking like the one before.
 func longer(name string, length int, turn int) string {
 	return name + strings.Repeat([]string{"x", "y"}[turn%2], length-len(name))
-}
-
-// newNonce draws the four characters by which a run knows its own.
-func newNonce(rand io.Reader) (string, error) {
-	const alphabet = "abcdefghijklmnopqrstuvwxyz234567" // 32 of them: no bias
-	var b [4]byte
-	if _, err := io.ReadFull(rand, b[:]); err != nil {
-		return "", fmt.Errorf("drawing a nonce: %w", err)
-	}
-	for i := range b {
-		b[i] = alphabet[b[i]%32]
-	}
-	return string(b[:]), nil
 }

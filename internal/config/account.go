@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 )
 
 // reader remembers what must not come twice, and where it came first.
@@ -46,11 +48,11 @@ func (r reader) account(n node, several bool) Account {
 		Name:              f.need("name").text(),
 		ID:                f.need("id").whole(math.MaxInt64),
 		Host:              readHost(f.get("host")),
-		RequestsPerMinute: DefaultRequestsPerMinute,
+		RequestsPerMinute: dbtcloud.DefaultPerMinute,
 	}
 	a.Token, _ = f.need("token").ref()
 	if rate := f.get("requests_per_minute"); !rate.absent() {
-		a.RequestsPerMinute = int(rate.whole(maxRequestsPerMinute))
+		a.RequestsPerMinute = int(rate.whole(dbtcloud.MaxPerMinute))
 	}
 	title := "account " + quote(a.Name)
 	if a.Name != "" {
@@ -155,7 +157,7 @@ func readHost(n node) string {
 	if !ok {
 		return ""
 	}
-	host, err := ParseHost(s)
+	host, err := dbtcloud.ParseHost(s)
 	if err != nil {
 		n.problem("%v", err)
 	}

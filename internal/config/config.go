@@ -30,7 +30,7 @@ type Config struct {
 type Account struct {
 	Name              string // label, unique in the file
 	ID                int64  // positive, unique per host
-	Host              string // scheme and host without a trailing slash or /api: see ParseHost
+	Host              string // scheme and host without a trailing slash or /api: see dbtcloud.ParseHost
 	Token             secrets.Ref
 	Store             Template // where a token without its own destinations goes; empty: nowhere
 	RequestsPerMinute int      // 1 to 5000
@@ -110,14 +110,6 @@ type Owner struct {
 // DefaultHost is the account's host where none is given. The vendor retires the
 // getdbt.com names in favour of one per account (vendor documentation).
 const DefaultHost = "https://cloud.getdbt.com"
-
-// DefaultRequestsPerMinute is what one token is told to keep to by a vendor
-// whose product calls the API (assumption: the service documents only 5000 per
-// account).
-const DefaultRequestsPerMinute = 100
-
-// maxRequestsPerMinute is the account's limit (vendor documentation).
-const maxRequestsPerMinute = 5000
 
 // Default returns the configuration without accounts. FailOn is medium, so that
 // a legacy token, which is high, makes the audit exit 1.

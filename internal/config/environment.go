@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
 	"github.com/tokenwarden/tokenwarden/secrets"
 )
 
@@ -33,7 +34,7 @@ type Flags struct {
 // everything that is missing or wrong, and what to do.
 func FromEnvironment(getenv func(string) string, flags Flags) (Config, error) {
 	found := &problems{}
-	a := Account{Name: EnvironmentLabel, Host: DefaultHost, RequestsPerMinute: DefaultRequestsPerMinute}
+	a := Account{Name: EnvironmentLabel, Host: DefaultHost, RequestsPerMinute: dbtcloud.DefaultPerMinute}
 
 	switch {
 	case flags.TokenRef != "":
@@ -60,7 +61,7 @@ func FromEnvironment(getenv func(string) string, flags Flags) (Config, error) {
 
 	if host, where := first(flags.Host, "--host", getenv(HostVariable), HostVariable); host != "" {
 		var err error
-		if a.Host, err = ParseHost(host); err != nil {
+		if a.Host, err = dbtcloud.ParseHost(host); err != nil {
 			found.add(0, where, "%v", err)
 		}
 	}

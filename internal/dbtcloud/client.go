@@ -1,6 +1,7 @@
 package dbtcloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,31 +67,35 @@ type Service struct {
 
 // New checks the configuration. It sends nothing.
 func New(cfg Config) (*Service, error) {
-	base, err := normalHost(cfg.Host)
+	host, err := ParseHost(cfg.Host)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	base, err := url.Parse(host)
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
 	}
 	switch {
 	case cfg.AccountID <= 0:
 		return nil, errors.New("the account id must be a positive number")
-	case cfg.PerMinute < 0 || cfg.PerMinute > maxPerMinute:
-		return nil, fmt.Errorf("requests per minute must be between 1 and %d (0: the default)", maxPerMinute)
-	case cfg.Burst < 0 || cfg.Burst > maxPerMinute:
-		return nil, fmt.Errorf("the burst must be between 1 and %d (0: the default)", maxPerMinute)
+	case cfg.PerMinute < 0 || cfg.PerMinute > MaxPerMinute:
+		return nil, fmt.Errorf("requests per minute must be between 1 and %d (0: the default)", MaxPerMinute)
+	case cfg.Burst < 0 || cfg.Burst > MaxPerMinute:
+		return nil, fmt.Errorf("the burst must be between 1 and %d (0: the default)", MaxPerMinute)
 	case cfg.GiveUp < 0:
 		return nil, errors.New("the time after which a read is given up must not be negative")
 	}
-	perMinute := orDefault(cfg.PerMinute, defaultPerMinute)
+	perMinute := cmp.Or(cfg.PerMinute, DefaultPerMinute)
 	s := &Service{
 		base:      base,
 		account:   cfg.AccountID,
 		transport: cfg.Transport,
 		perMinute: perMinute,
 		rate:      rate.Every(time.Minute / time.Duration(perMinute)),
-		burst:     orDefault(cfg.Burst, min(perMinute, defaultPerMinute)),
-		giveUp:    orDefault(cfg.GiveUp, 30*time.Second),
-		userAgent: orDefault(cfg.UserAgent, "tokenwarden"),
-		log:       orDefault(cfg.Log, slog.New(slog.DiscardHandler)),
+		burst:     cmp.Or(cfg.Burst, min(perMinute, DefaultPerMinute)),
+		giveUp:    cmp.Or(cfg.GiveUp, 30*time.Second),
+		userAgent: cmp.Or(cfg.UserAgent, "tokenwarden"),
+		log:       cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 		now:       cfg.Now,
 		sleep:     cfg.Sleep,
 		rand:      cfg.Rand,
@@ -109,14 +114,6 @@ func New(cfg Config) (*Service, error) {
 		s.rand = rand.Float64
 	}
 	return s, nil
-}
-
-func orDefault[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 func newTransport() *http.Transport {
@@ -145,10 +142,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 // Host is the normalised access URL, without /api.
 func (s *Service) Host() string { return s.base.String() }
 
-// AccountID is the account's number.
-func (s *Service) AccountID() int64 { return s.account }
-
-// Requests is how many HTTP requests were sent so far, retries included.
+// Requests is how many HTTP requests were sent so far, with whatever credential,
+// retries included.
 func (s *Service) Requests() int { return int(s.requests.Load()) }
 
 // Client talks to a Service with one credential. It is safe for concurrent use.
@@ -172,10 +167,6 @@ func (s *Service) As(token secrets.Value) *Client {
 	}
 	return &Client{service: s, token: token, bucket: b}
 }
-
-// Requests is how many HTTP requests the Service sent so far, with whatever
-// credential, retries included.
-func (c *Client) Requests() int { return c.service.Requests() }
 
 // accountPath is the path of a resource of the account, below /api.
 func (c *Client) accountPath(resource string) string {

@@ -12,9 +12,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// Limits of requests per minute.
 const (
-	defaultPerMinute = 100  // what a downstream vendor tells its users per token (docs)
-	maxPerMinute     = 5000 // the vendor's limit for an account (docs)
+	DefaultPerMinute = 100  // what a downstream vendor tells its users per token (docs)
+	MaxPerMinute     = 5000 // the vendor's limit for an account (docs)
+)
+
+const (
 	// minute is a minute to the service. A request takes longer to get there when
 	// it opens a connection than when it finds one, so what leaves a minute later
 	// may arrive earlier than that.

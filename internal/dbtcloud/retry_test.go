@@ -28,8 +28,8 @@ func TestReadsAreRetried(t *testing.T) {
 			c := newTestClient(t, transport)
 			start := time.Now()
 			_, err := c.Accounts(context.Background())
-			if err != nil || c.Requests() != 3 || transport.count() != 3 {
-				t.Errorf("%s: %v after %d requests", name, err, c.Requests())
+			if err != nil || c.service.Requests() != 3 || transport.count() != 3 {
+				t.Errorf("%s: %v after %d requests", name, err, c.service.Requests())
 			}
 			if took := time.Since(start); took < 750*time.Millisecond || took > 2*time.Second {
 				t.Errorf("%s: two pauses took %v", name, took)

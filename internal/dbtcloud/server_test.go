@@ -57,7 +57,7 @@ func TestBrokenConnections(t *testing.T) {
 			var n atomic.Int32
 			c := against(t, func(w http.ResponseWriter, r *http.Request) { n.Add(1); tc.handler(w, r) })
 			_, _, err := c.CreateServiceToken(context.Background(), NewServiceToken{Name: "x"})
-			if KindOf(err) != tc.kind || !MayHaveHappened(err) || n.Load() != 1 || c.Requests() != 1 {
+			if KindOf(err) != tc.kind || !MayHaveHappened(err) || n.Load() != 1 || c.service.Requests() != 1 {
 				t.Errorf("%v (%v), the server saw %d requests", err, KindOf(err), n.Load())
 			}
 			if s := err.Error(); strings.Contains(s, testToken) || strings.ContainsAny(s, "\x1b\u202e") {
@@ -93,15 +93,15 @@ func TestRedirects(t *testing.T) {
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		}
 	})
-	if _, err := c.Accounts(context.Background()); err != nil || moved != 1 || c.Requests() != 2 {
-		t.Errorf("the same host: %v, %d requests", err, c.Requests())
+	if _, err := c.Accounts(context.Background()); err != nil || moved != 1 || c.service.Requests() != 2 {
+		t.Errorf("the same host: %v, %d requests", err, c.service.Requests())
 	}
-	if _, err := c.Permissions(context.Background(), 1); KindOf(err) != KindRedirect || c.Requests() != 2+1+maxRedirects {
-		t.Errorf("round and round: %v, %d requests", err, c.Requests())
+	if _, err := c.Permissions(context.Background(), 1); KindOf(err) != KindRedirect || c.service.Requests() != 2+1+maxRedirects {
+		t.Errorf("round and round: %v, %d requests", err, c.service.Requests())
 	}
-	before := c.Requests()
-	if err := c.DeleteServiceToken(context.Background(), 1); KindOf(err) != KindRedirect || c.Requests() != before+1 || MayHaveHappened(err) {
-		t.Errorf("a write: %v, %d requests", err, c.Requests()-before)
+	before := c.service.Requests()
+	if err := c.DeleteServiceToken(context.Background(), 1); KindOf(err) != KindRedirect || c.service.Requests() != before+1 || MayHaveHappened(err) {
+		t.Errorf("a write: %v, %d requests", err, c.service.Requests()-before)
 	}
 }
 

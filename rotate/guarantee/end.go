@@ -1,6 +1,7 @@
 package guarantee
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -49,7 +50,7 @@ func (w *Watch) Overlapping() []string {
 // watch, by id.
 func (w *Watch) Living() []dbtcloudtest.Token {
 	living := slices.DeleteFunc(w.sim.Tokens(), func(t dbtcloudtest.Token) bool { return !t.Active() || !w.family(t.ID) })
-	slices.SortFunc(living, func(a, b dbtcloudtest.Token) int { return int(a.ID - b.ID) })
+	slices.SortFunc(living, func(a, b dbtcloudtest.Token) int { return cmp.Compare(a.ID, b.ID) })
 	return living
 }
 

@@ -1,7 +1,7 @@
 // Package guarantee watches a simulated dbt Cloud and a store in memory while
 // rotations run, and checks at every instant what a rotation promises. It does
-// not know how a rotation works: it imports nothing of it, compares permissions
-// in its own way, and takes no word of a result for anything.
+// not know how a rotation works: it does not import package rotate, compares
+// permissions in its own way, and does not look at what a rotation says of itself.
 //
 // Of the guarantees of a rotation it checks:
 //

@@ -120,10 +120,10 @@ func (s *Store) Check(ctx context.Context, ref secrets.Ref) error {
 }
 
 // Recall implements secrets.Store: ten values before the present one are kept.
-func (s *Store) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (found secrets.Value, err error) {
+func (s *Store) Recall(ctx context.Context, ref secrets.Ref, accept func(secrets.Value) bool) (found secrets.Value, err error) {
 	err = s.view(ctx, ref, func(r *record) {
 		for _, p := range r.Previous {
-			if is(p.Value.Value) {
+			if accept(p.Value.Value) {
 				found = p.Value.Value
 				return
 			}

@@ -19,8 +19,8 @@ const previous = "AWSPREVIOUS"
 // recall looks at AWSPREVIOUS first, which is nearly always it and for which no
 // list is needed, and then at all versions that AWS still has, those without a
 // staging label included, from the newest on.
-func (x *secret) recall(ctx context.Context, is func(secrets.Value) bool) (secrets.Value, error) {
-	value, err := x.recallAt(ctx, &secretsmanager.GetSecretValueInput{SecretId: &x.id, VersionStage: aws.String(previous)}, is)
+func (x *secret) recall(ctx context.Context, accept func(secrets.Value) bool) (secrets.Value, error) {
+	value, err := x.recallAt(ctx, &secretsmanager.GetSecretValueInput{SecretId: &x.id, VersionStage: aws.String(previous)}, accept)
 	if err != nil || !value.Empty() {
 		return value, err
 	}
@@ -32,7 +32,7 @@ func (x *secret) recall(ctx context.Context, is func(secrets.Value) bool) (secre
 		if slices.Contains(v.VersionStages, current) || slices.Contains(v.VersionStages, previous) {
 			continue
 		}
-		value, err = x.recallAt(ctx, &secretsmanager.GetSecretValueInput{SecretId: &x.id, VersionId: v.VersionId}, is)
+		value, err = x.recallAt(ctx, &secretsmanager.GetSecretValueInput{SecretId: &x.id, VersionId: v.VersionId}, accept)
 		if err != nil || !value.Empty() {
 			return value, err
 		}
@@ -42,7 +42,7 @@ func (x *secret) recall(ctx context.Context, is func(secrets.Value) bool) (secre
 
 // recallAt returns the value at one version if it is the one; empty: it is not,
 // or there is none that this program could have written.
-func (x *secret) recallAt(ctx context.Context, in *secretsmanager.GetSecretValueInput, is func(secrets.Value) bool) (secrets.Value, error) {
+func (x *secret) recallAt(ctx context.Context, in *secretsmanager.GetSecretValueInput, accept func(secrets.Value) bool) (secrets.Value, error) {
 	out, err := x.api.GetSecretValue(ctx, in)
 	if err = only(x.explain(ctx, "GetSecretValue", err), errNotFound); err != nil {
 		return secrets.Value{}, x.because(ctx, err)
@@ -51,7 +51,7 @@ func (x *secret) recallAt(ctx context.Context, in *secretsmanager.GetSecretValue
 		return secrets.Value{}, nil
 	}
 	value, err := field(*out.SecretString, x.ref.Field)
-	if err != nil || value.Empty() || !is(value) {
+	if err != nil || value.Empty() || !accept(value) {
 		return secrets.Value{}, nil // text of another form held no value of ours
 	}
 	return value, nil

@@ -115,9 +115,9 @@ func (s *Store) Label(ctx context.Context, ref secrets.Ref, set secrets.Labels, 
 
 // Recall implements secrets.Store. AWS keeps a version without a staging label
 // until there are more than a hundred.
-func (s *Store) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (value secrets.Value, err error) {
+func (s *Store) Recall(ctx context.Context, ref secrets.Ref, accept func(secrets.Value) bool) (value secrets.Value, err error) {
 	err = s.with(ctx, "recalling", ref, func(ctx context.Context, x *secret) error {
-		value, err = x.recall(ctx, is)
+		value, err = x.recall(ctx, accept)
 		return err
 	})
 	if err != nil {

@@ -95,9 +95,9 @@ func (i *Intercept) Label(ctx context.Context, ref secrets.Ref, set secrets.Labe
 }
 
 // Recall implements secrets.Store.
-func (i *Intercept) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (v secrets.Value, err error) {
+func (i *Intercept) Recall(ctx context.Context, ref secrets.Ref, accept func(secrets.Value) bool) (v secrets.Value, err error) {
 	err = i.through(ctx, Call{Op: Recall, Ref: ref}, func() error {
-		v, err = i.Store.Recall(ctx, ref, is)
+		v, err = i.Store.Recall(ctx, ref, accept)
 		return err
 	})
 	if err != nil {

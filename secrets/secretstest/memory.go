@@ -111,14 +111,14 @@ func (m *Memory) room(ref secrets.Ref, labels int) error {
 }
 
 // Recall implements secrets.Store.
-func (m *Memory) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (secrets.Value, error) {
+func (m *Memory) Recall(ctx context.Context, ref secrets.Ref, accept func(secrets.Value) bool) (secrets.Value, error) {
 	unlock, err := m.begin(ctx, Recall, ref)
 	if err != nil {
 		return secrets.Value{}, err
 	}
 	defer unlock()
 	for _, v := range m.object(ref).previous(ref.Field) {
-		if is(v) {
+		if accept(v) {
 			return v, nil
 		}
 	}

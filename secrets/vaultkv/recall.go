@@ -10,7 +10,7 @@ import (
 // deleted or destroyed have no fields, and their place in the list of versions
 // says so, but they may become so at any time: they are asked for and passed
 // over. Only what the policy allows anyway is read: metadata, and data by version.
-func (s *Store) recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (secrets.Value, error) {
+func (s *Store) recall(ctx context.Context, ref secrets.Ref, accept func(secrets.Value) bool) (secrets.Value, error) {
 	p, err := s.locate(ctx, ref)
 	if err != nil {
 		return secrets.Value{}, err
@@ -26,7 +26,7 @@ func (s *Store) recall(ctx context.Context, ref secrets.Ref, is func(secrets.Val
 		}
 		// A field that holds no text there is none that this program wrote.
 		text, _ := then.fields[ref.Field].(string)
-		if value := secrets.NewValue(text); !value.Empty() && is(value) {
+		if value := secrets.NewValue(text); !value.Empty() && accept(value) {
 			return value, nil
 		}
 	}

@@ -78,8 +78,8 @@ func (s *Store) Label(ctx context.Context, ref secrets.Ref, set secrets.Labels, 
 }
 
 // Recall implements secrets.Store.
-func (s *Store) Recall(ctx context.Context, ref secrets.Ref, is func(secrets.Value) bool) (secrets.Value, error) {
-	value, err := s.recall(ctx, ref, is)
+func (s *Store) Recall(ctx context.Context, ref secrets.Ref, accept func(secrets.Value) bool) (secrets.Value, error) {
+	value, err := s.recall(ctx, ref, accept)
 	return value, failed("recalling", ref, err)
 }
 

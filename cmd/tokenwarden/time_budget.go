@@ -9,9 +9,10 @@ import (
 // ended: by the deadline, or by a signal, after which a container has 30 seconds.
 const grace = 20 * time.Second
 
-// toldTimes divides the time of a run that tells people what happened. One
-// deadline holds for all of it; some of the time before it is kept for telling.
-type toldTimes struct {
+// timeBudget divides the time of a run that tells people what happened. One
+// deadline (--timeout) holds for all of it; the end of that time is kept for
+// announcements.
+type timeBudget struct {
 	signals context.Context // of the whole program: ends with a signal
 	work    context.Context // for audit and rotations
 	stop    context.CancelFunc
@@ -19,15 +20,15 @@ type toldTimes struct {
 	end     time.Time // by the runtime's, which contexts go by
 }
 
-func (a *app) timesOf(ctx context.Context) *toldTimes {
-	t := &toldTimes{signals: ctx, begun: a.env.now(), end: time.Now().Add(a.timeout())}
+func (a *app) timeBudget(ctx context.Context) *timeBudget {
+	t := &timeBudget{signals: ctx, begun: a.env.now(), end: time.Now().Add(a.timeout())}
 	t.work, t.stop = context.WithDeadlineCause(ctx, t.end.Add(-min(a.timeout()/5, 3*time.Minute)), errTimeout)
 	return t
 }
 
-// telling is the time for announcements: until the deadline, and at least grace
+// announcing is the time for announcements: until the deadline, and at least grace
 // for what a rotation has held back that could not be cut.
-func (t *toldTimes) telling() (context.Context, context.CancelFunc) {
+func (t *timeBudget) announcing() (context.Context, context.CancelFunc) {
 	end := t.end
 	if least := time.Now().Add(grace); end.Before(least) {
 		end = least
@@ -37,7 +38,7 @@ func (t *toldTimes) telling() (context.Context, context.CancelFunc) {
 	return ctx, func() { stop(); cancel() }
 }
 
-// lastWords is the time for one ping.
-func (t *toldTimes) lastWords() (context.Context, context.CancelFunc) {
+// pinging is the time for one ping of the heartbeat.
+func (t *timeBudget) pinging() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(t.signals), grace)
 }

@@ -8,13 +8,13 @@ import (
 )
 
 func TestTimesOf(t *testing.T) {
-	night := func(t *testing.T, timeout time.Duration) (*toldTimes, context.CancelFunc) {
+	night := func(t *testing.T, timeout time.Duration) (*timeBudget, context.CancelFunc) {
 		a := newApp(environment{now: time.Now})
 		a.common.timeout = &timeout
 		ctx, signal := context.WithCancel(t.Context())
-		times := a.timesOf(ctx)
-		t.Cleanup(times.stop)
-		return times, signal
+		budget := a.timeBudget(ctx)
+		t.Cleanup(budget.stop)
+		return budget, signal
 	}
 	left := func(ctx context.Context) time.Duration {
 		end, _ := ctx.Deadline()
@@ -22,12 +22,12 @@ func TestTimesOf(t *testing.T) {
 	}
 	// The usual: some time is kept for telling.
 	synctest.Test(t, func(t *testing.T) {
-		times, _ := night(t, 15*time.Minute)
-		if got := left(times.work); got != 12*time.Minute {
+		budget, _ := night(t, 15*time.Minute)
+		if got := left(budget.work); got != 12*time.Minute {
 			t.Errorf("%s for the work", got)
 		}
 		time.Sleep(5 * time.Minute)
-		ctx, cancel := times.telling()
+		ctx, cancel := budget.announcing()
 		defer cancel()
 		if got := left(ctx); got != 10*time.Minute {
 			t.Errorf("%s for telling", got)
@@ -35,15 +35,15 @@ func TestTimesOf(t *testing.T) {
 	})
 	// A rotation was held back beyond the deadline: it is told all the same.
 	synctest.Test(t, func(t *testing.T) {
-		times, _ := night(t, time.Minute)
-		if got := left(times.work); got != 48*time.Second {
+		budget, _ := night(t, time.Minute)
+		if got := left(budget.work); got != 48*time.Second {
 			t.Errorf("%s for the work", got)
 		}
 		time.Sleep(70 * time.Second)
-		if times.work.Err() == nil {
+		if budget.work.Err() == nil {
 			t.Error("the work goes on beyond the deadline")
 		}
-		ctx, cancel := times.telling()
+		ctx, cancel := budget.announcing()
 		defer cancel()
 		if got := left(ctx); got != grace || ctx.Err() != nil {
 			t.Errorf("%s for telling, %v", got, ctx.Err())
@@ -52,11 +52,11 @@ func TestTimesOf(t *testing.T) {
 	// A signal before or while people are told leaves the grace, and no more.
 	for _, before := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			times, signal := night(t, time.Hour)
+			budget, signal := night(t, time.Hour)
 			if before {
 				signal()
 			}
-			ctx, cancel := times.telling()
+			ctx, cancel := budget.announcing()
 			defer cancel()
 			signal()
 			begun := time.Now()
@@ -64,7 +64,7 @@ func TestTimesOf(t *testing.T) {
 			if got := time.Since(begun); got != grace {
 				t.Errorf("cut off after %s", got)
 			}
-			last, cancel := times.lastWords()
+			last, cancel := budget.pinging()
 			defer cancel()
 			if got := left(last); got != grace || last.Err() != nil {
 				t.Errorf("%s for the last ping, %v", got, last.Err())
