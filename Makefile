@@ -28,10 +28,11 @@ race: ## run the tests with the race detector, which needs a C compiler
 	go test -race -timeout 30m -skip '^TestMatrix$$' ./...
 
 .PHONY: lint
+# A cache of this checkout's own: the common one keeps other checkouts' paths, and what it
+# cannot read there loses its //nolint.
+lint: export GOLANGCI_LINT_CACHE = $(CURDIR)/bin/lint-cache
 lint: ## run golangci-lint
-	# A cache of this checkout's own: the common one keeps other checkouts' paths, and what it
-	# cannot read there loses its //nolint.
-	GOLANGCI_LINT_CACHE=$(CURDIR)/bin/lint-cache go run $(GOLANGCI_LINT) run
+	go run $(GOLANGCI_LINT) run
 
 .PHONY: fuzz-smoke
 fuzz-smoke: ## run each fuzz target for FUZZTIME (20000x: so many times)
