@@ -34,6 +34,13 @@ const (
 // Name implements Probe.
 func (h Heartbeat) Name() string { return "heartbeat" }
 
+// Check says whether the URL can be pinged at all: it is a mistake in the
+// set-up if not, and known before anything is done.
+func (h Heartbeat) Check() error {
+	_, err := parsePingURL(h.URL)
+	return err
+}
+
 // Start says that the job began.
 func (h Heartbeat) Start(ctx context.Context) error { return h.ping(ctx, "start") }
 
@@ -63,14 +70,19 @@ func (h Heartbeat) ping(ctx context.Context, suffix string) error {
 	client := newClient(h.Transport, h.UserAgent, pingTimeout)
 	for try := 1; ; try++ {
 		err = get(ctx, client, u)
-		var r *refusal
-		if err == nil || try == pingTries || ctx.Err() != nil || errors.As(err, &r) && r.status < http.StatusInternalServerError {
+		if err == nil || try == pingTries || ctx.Err() != nil || final(err) {
 			return fail(op, err, hidden...)
 		}
 		if sleepErr := h.Clock.sleep(ctx, time.Duration(try)*time.Second); sleepErr != nil {
 			return fail(op, err, hidden...)
 		}
 	}
+}
+
+// final reports whether the answer would be the same a moment later.
+func final(err error) bool {
+	var r *refusal
+	return errors.As(err, &r) && r.status < http.StatusInternalServerError && r.status != http.StatusTooManyRequests
 }
 
 func get(ctx context.Context, client *http.Client, u *url.URL) error {

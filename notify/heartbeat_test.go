@@ -53,6 +53,7 @@ func TestHeartbeatFails(t *testing.T) {
 		"no such check 2": {func(w http.ResponseWriter) { fmt.Fprint(w, "OK (not found)") }, 1, "there is no such check"},
 		"too often":       {func(w http.ResponseWriter) { fmt.Fprint(w, "OK (rate limited)") }, 1, "pinged too often"},
 		"down":            {func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }, pingTries, "HTTP 502"},
+		"throttled":       {func(w http.ResponseWriter) { w.WriteHeader(http.StatusTooManyRequests) }, pingTries, "HTTP 429"},
 		"reset":           {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, pingTries, "EOF"},
 		"elsewhere":       {func(w http.ResponseWriter) { w.Header().Set("Location", "/x"); w.WriteHeader(http.StatusFound) }, 1, "HTTP 302"},
 	} {

@@ -44,7 +44,11 @@ func (a *app) outlets(ctx context.Context, cfg config.Config) (o outlets, err er
 		case err != nil:
 			o.heartbeat = mute{"heartbeat", fmt.Errorf("notify.heartbeat: %w", err)}
 		default:
-			o.heartbeat = notify.Heartbeat{URL: url, Transport: a.env.transport, UserAgent: userAgent(), Clock: a.clock()}
+			h := notify.Heartbeat{URL: url, Transport: a.env.transport, UserAgent: userAgent(), Clock: a.clock()}
+			if err := h.Check(); err != nil {
+				return o, misuse("notify.heartbeat: %w", err)
+			}
+			o.heartbeat = h
 		}
 	}
 	if cfg.Notify.Slack != nil {
