@@ -144,9 +144,11 @@ func (s *AccountState) tellRotation(r Rotation, now time.Time, remind time.Durat
 }
 
 // due reports whether it is time for a reminder. An hour's grace keeps a cron
-// job, which never starts at the same second, from being a night late.
+// job, which never starts at the same second, from being a night late. What was
+// told more than a day from now was told by a clock that was wrong: it is due.
 func due(told, now time.Time, remind time.Duration) bool {
-	return remind > 0 && now.Sub(told) >= remind-min(time.Hour, remind/24)
+	since := now.Sub(told)
+	return remind > 0 && (since >= remind-min(time.Hour, remind/24) || since < -24*time.Hour)
 }
 
 // label is how an item is counted.

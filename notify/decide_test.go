@@ -77,6 +77,8 @@ func TestDecide(t *testing.T) {
 		{"one day before the reminder", Night{Alerts: []Alert{a}}, knows(night0, a), 6 * day, nil},
 		{"reminder", Night{Alerts: []Alert{a}}, knows(night0, a), 7 * day, []string{"reminder a"}},
 		{"reminder although cron was early", Night{Alerts: []Alert{a}}, knows(night0, a), 7*day - time.Minute, []string{"reminder a"}},
+		{"told by a clock a bit ahead", Night{Alerts: []Alert{a}}, knows(night0, a), -time.Hour, nil},
+		{"told by a clock that was years ahead", Night{Alerts: []Alert{a}}, knows(night0, a), -700 * day, []string{"reminder a"}},
 		{"a change is no reminder", Night{Alerts: []Alert{worse}}, knows(night0, a), 7 * day, []string{"changed a"}},
 		{"no memory", Night{Alerts: []Alert{a, b}}, nil, 0, []string{"standing b", "standing a"}},
 		{"first message half through", Night{Alerts: []Alert{a, b}}, first, day, []string{"standing b"}},

@@ -51,6 +51,9 @@ const (
 	// claimGrace is for clocks of two machines that differ: a claim outlives the
 	// last moment its run sends anything by this much.
 	claimGrace = time.Minute
+	// claimLongest is longer than anybody announces: what is claimed beyond it was
+	// claimed by a clock that was wrong, and would keep all runs silent until then.
+	claimLongest = 24 * time.Hour
 	// saveLimit is for remembering what was told, even when time is up.
 	saveLimit = 20 * time.Second
 )
@@ -161,7 +164,7 @@ func (n Notifier) claim(ctx context.Context, nights []Night, limit time.Duration
 		if len(plans) == 0 {
 			return nil, nil, lost, nil
 		}
-		if s.Claim == nil || !now.Before(s.Claim.Until) {
+		if !s.Claim.holds(now) {
 			s.Claim = &Claim{Run: run, Until: now.Add(limit + claimGrace).UTC().Truncate(time.Second)}
 			version, err = n.States.Save(ctx, s, version)
 			if err == nil {
@@ -175,6 +178,10 @@ func (n Notifier) claim(ctx context.Context, nights []Night, limit time.Duration
 			return nil, nil, lost, fmt.Errorf("%w: %w", ErrBusy, err)
 		}
 	}
+}
+
+func (c *Claim) holds(now time.Time) bool {
+	return c != nil && now.Before(c.Until) && c.Until.Sub(now) <= claimLongest
 }
 
 // memory is the state while a run has claimed it.

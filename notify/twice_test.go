@@ -96,6 +96,24 @@ func TestAbandonedClaim(t *testing.T) {
 	})
 }
 
+// Nor does one whose clock was years ahead.
+func TestClaimByAWrongClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		states := FileState{Path: filepath.Join(t.TempDir(), "state.json")}
+		claim := Claim{Run: "killed", Until: time.Now().AddDate(2, 0, 0)}
+		if _, err := states.Save(t.Context(), State{Claim: &claim}, ""); err != nil {
+			t.Fatal(err)
+		}
+		channel := &slowChannel{}
+		n := Notifier{Channel: channel, States: states, Limit: 10 * time.Minute}
+		nights := []Night{{Account: "1", Name: "prod", Alerts: []Alert{alert("a", High)}}}
+		if _, err := n.Ensure(t.Context(), nights); err != nil || len(channel.titles) != 1 {
+			t.Errorf("announced %q, %v", channel.titles, err)
+		}
+	})
+}
+
 // When the time is up in the middle, what was told is remembered all the same.
 func TestTimeIsUp(t *testing.T) {
 	t.Parallel()
