@@ -99,11 +99,14 @@ func cmdRelease(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(script
 
 // cmdTerminate sends SIGTERM to the process whose id is in a file: when an
 // operation has taken effect and before its answer arrives, or, with "hang",
-// while it goes unanswered.
+// while it goes unanswered. With "hup" it sends SIGHUP instead.
 func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {
-	hang := len(args) == 3 && args[2] == "hang"
-	if neg || len(args) != 2 && !hang {
-		ts.Fatalf("usage: terminate OPERATION PIDFILE [hang]")
+	hang, sent := len(args) == 3 && args[2] == "hang", syscall.SIGTERM
+	if len(args) == 3 && args[2] == "hup" {
+		sent = syscall.SIGHUP
+	}
+	if neg || len(args) != 2 && !hang && sent != syscall.SIGHUP {
+		ts.Fatalf("usage: terminate OPERATION PIDFILE [hang|hup]")
 	}
 	path := ts.MkAbs(args[1])
 	kill := func() {
@@ -112,7 +115,7 @@ func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {
 			return // nothing is terminated, and the script sees that
 		}
 		if id, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
-			_ = syscall.Kill(id, syscall.SIGTERM)
+			_ = syscall.Kill(id, sent)
 			time.Sleep(300 * time.Millisecond) // the answer must not overtake the signal
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) {
 // hurriedMain is main with a clock that does not dawdle: what it waits for takes
 // a hundredth of the time, but not so little that two moments are the same.
 func hurriedMain() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	env := processEnvironment()
 	env.sleep = func(ctx context.Context, d time.Duration) error {
 		return sleep(ctx, min(d, max(d/100, 5*time.Millisecond)))
