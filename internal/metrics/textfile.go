@@ -21,7 +21,7 @@ const successName = "tokenwarden_last_success_timestamp_seconds"
 // PATH<number> behind, which node_exporter does not read.
 func WriteFile(path string, r Run) error {
 	if !strings.HasSuffix(path, ".prom") {
-		return fmt.Errorf("writing the metrics: %s does not end in .prom, and node_exporter reads no other file", path)
+		return fmt.Errorf("%s does not end in .prom, and node_exporter reads no other file", path)
 	}
 	last := r.Finished
 	if !r.Success {
@@ -37,7 +37,7 @@ func WriteFile(path string, r Run) error {
 		return fmt.Errorf("collecting the metrics: %w", err)
 	}
 	if err := prometheus.WriteToTextfile(path, reg); err != nil {
-		return fmt.Errorf("writing the metrics: %w", err)
+		return fmt.Errorf("replacing %s: %w", path, err)
 	}
 	return nil
 }
