@@ -89,7 +89,7 @@ func (a *Auditor) settle(account *AccountReport, rules []Rule) {
 		}
 	}
 	switch {
-	case got == must:
+	case got == must && (must > 0 || len(account.Errors) == 0): // the policy may leave no rule that must
 		account.Status = StatusComplete
 	case got == 0 && account.Counts == Counts{}:
 		account.Status = StatusFailed

@@ -131,14 +131,20 @@ func (g *gatherer) seesAccounts(ctx context.Context) {
 }
 
 // doubtEmpty keeps a credential that may see nothing from making an account look
-// clean: a service token's own account has at least that one.
+// clean: the account of a service token has at least that one, and the account
+// of a person that user.
 func (g *gatherer) doubtEmpty() {
 	f := &g.facts
-	if !f.Tokens.Sight.Whole() || len(f.Tokens.Items) > 0 || f.Credential == PersonalCredential {
-		return
+	doubt := func(s *Sight, reason string) {
+		*s = Sight{Outcome: NotVisible, Detail: reason + ": the credential is not shown what is there", Refused: true}
+		g.errors = append(g.errors, s.Detail)
 	}
-	f.Tokens.Sight = Sight{Outcome: NotVisible, Detail: "the list shows no active service token, not even the one that asked: the credential is not shown what is there", Refused: true}
-	g.errors = append(g.errors, f.Tokens.Sight.Detail)
+	switch personal := f.Credential == PersonalCredential; {
+	case !personal && f.Tokens.Sight.Whole() && len(f.Tokens.Items) == 0:
+		doubt(&f.Tokens.Sight, "the list shows no active service token, not even the one that asked")
+	case personal && f.Users.Sight.Whole() && len(f.Users.Items) == 0:
+		doubt(&f.Users.Sight, "the list shows no user, not even the one that asked")
+	}
 }
 
 // own tells whether the credential was recognised among the tokens. A service

@@ -69,6 +69,9 @@ func (v *verdict) eachRule(f *Facts, visit func(*dbtcloud.IPRule, []ipRange)) {
 // twice, as it was written and as IPv6; the second is a range of its own only
 // where it says something else.
 func rangesOf(r *dbtcloud.IPRule) ([]ipRange, error) {
+	if r.Type != ruleAllow && r.Type != ruleDeny {
+		return nil, fmt.Errorf("it does not say whether it allows or denies")
+	}
 	var ranges []ipRange
 	for _, c := range r.CIDRs {
 		if c.State == dbtcloud.Deleted || !c.Enabled {

@@ -113,6 +113,31 @@ func TestUserKeys(t *testing.T) {
 	}
 }
 
+// The list of another account says nothing about this one, whatever is found in it.
+func TestTokensOfAnotherAccount(t *testing.T) {
+	stray := legacy(1, "old")
+	stray.AccountID = 999
+	mine := modern(2, "x")
+	mine.AccountID = 12345
+	r := run(t, audit.Auditor{}, account(&fake{tokens: []dbtcloud.ServiceToken{mine, stray}, users: []dbtcloud.User{member(1)}}))
+	got := coverage(t, r, 0, "service-token-legacy")
+	if r.Complete || got.Outcome != audit.Failed || !strings.Contains(got.Detail, "account 999") || !slices.Equal(found(r, "service-token-legacy"), []int64{1}) {
+		t.Errorf("complete %v, %+v, found %v", r.Complete, got, found(r, "service-token-legacy"))
+	}
+}
+
+// A policy without the mission's rules does not make an account complete that
+// nobody could read.
+func TestNothingReadIsNotComplete(t *testing.T) {
+	auditor := audit.Auditor{Policy: audit.Policy{Disable: []string{"service-token-legacy", "user-api-key-in-use"}}}
+	if r := run(t, auditor, account(&fake{errs: map[string]error{"tokens": failure(dbtcloud.KindUnauthorized)}})); r.Complete || r.Accounts[0].Status != audit.StatusFailed {
+		t.Errorf("complete %v, %+v", r.Complete, r.Accounts[0])
+	}
+	if r := run(t, auditor, seenAccount(seen())); !r.Complete {
+		t.Errorf("not complete: %+v", r.Accounts[0])
+	}
+}
+
 // What cannot be told is never clean: each row makes the report incomplete, and
 // the exit code 2, whatever else was found.
 func TestNeverClean(t *testing.T) {
@@ -205,18 +230,22 @@ func TestFindingsOfPartOfAList(t *testing.T) {
 }
 
 // A personal access token has no service token of its own: an empty list can be
-// the truth. So it can for a credential that sees several accounts.
+// the truth. So it can for a credential that sees several accounts. But the
+// account has the person who asks as a user.
 func TestEmptyAccountOfAPerson(t *testing.T) {
-	personal := account(&fake{})
+	users := []dbtcloud.User{member(1)}
+	unseen := account(&fake{})
+	unseen.Credential = audit.PersonalCredential
+	personal := account(&fake{users: users})
 	personal.Credential = audit.PersonalCredential
-	several := account(&fake{accounts: []dbtcloud.Account{{ID: 12345}, {ID: 2}}})
+	several := account(&fake{users: users, accounts: []dbtcloud.Account{{ID: 12345}, {ID: 2}}})
 	several.Credential = audit.UnknownCredential
-	one := account(&fake{accounts: []dbtcloud.Account{{ID: 12345}}})
+	one := account(&fake{users: users, accounts: []dbtcloud.Account{{ID: 12345}}})
 	one.Credential = audit.UnknownCredential
 	for name, test := range map[string]struct {
 		account  audit.Account
 		complete bool
-	}{"personal": {personal, true}, "several accounts": {several, true}, "unknown": {one, false}} {
+	}{"shown nothing": {unseen, false}, "personal": {personal, true}, "several accounts": {several, true}, "unknown": {one, false}} {
 		if r := run(t, audit.Auditor{}, test.account); r.Complete != test.complete {
 			t.Errorf("%s: complete is %v", name, r.Complete)
 		}

@@ -103,7 +103,7 @@ func TestRangesThatAllowAll(t *testing.T) {
 		cidr.State, cidr.Enabled = dbtcloud.Active, true
 		for kind, counts := range map[int]bool{1: true, 2: false} {
 			f := seen()
-			f.rules = append(f.rules, dbtcloud.IPRule{ID: 99, Type: kind, State: dbtcloud.Active, RuleSetEnabled: true,
+			f.rules = append(f.rules, dbtcloud.IPRule{ID: 99, Type: kind, State: dbtcloud.Active, RuleSetEnabled: f.rules[0].RuleSetEnabled,
 				EnabledForServiceTokens: f.rules[0].EnabledForServiceTokens, CIDRs: []dbtcloud.CIDR{cidr}})
 			got := len(found(run(t, audit.Auditor{}, seenAccount(f)), "ip-rule-allows-all")) == 1
 			if got != (want && counts) {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tokenwarden/tokenwarden/internal/dbtcloud"
@@ -22,9 +23,7 @@ func ipRules() []Rule {
 			Fix:      "Check that the rules let your own machines in, then switch them on in the account settings.",
 			Near:     "The rules themselves say whether they are on. Without any rule nothing says it, and the check is \"not visible\".",
 			check: func(f *Facts, _ *Policy, v *verdict) {
-				if len(f.Rules.Items) == 0 {
-					v.sight = Sight{Outcome: NotVisible, Detail: "there are no IP rules, and nothing else says whether restrictions are on"}
-				} else if !f.restricted() {
+				if known, on := v.restricted(f); known && !on {
 					v.flag(f.accountResource(), Low, fmt.Sprintf("%d IP rules exist, and none is enforced", len(f.Rules.Items)),
 						"Switch IP restrictions on in the account settings.", Fact{"rules", ruleIDs(f.Rules.Items)})
 				}
@@ -97,21 +96,28 @@ func (f *Facts) accountResource() Resource {
 }
 
 // restricted reports whether the rules are enforced: each says it for the set.
-func (f *Facts) restricted() bool {
-	for i := range f.Rules.Items {
-		if f.Rules.Items[i].RuleSetEnabled {
-			return true
+// Where none says so, those that say nothing could not be judged.
+func (v *verdict) restricted(f *Facts) (known, on bool) {
+	rules := f.Rules.Items
+	if len(rules) == 0 {
+		v.sight = Sight{Outcome: NotVisible, Detail: "there are no IP rules, and nothing else says whether restrictions are on"}
+		return false, false
+	}
+	if slices.ContainsFunc(rules, func(r dbtcloud.IPRule) bool { return r.RuleSetEnabled != nil && *r.RuleSetEnabled }) {
+		return true, true
+	}
+	known = true
+	for i := range rules {
+		if rules[i].RuleSetEnabled == nil {
+			known = false
+			v.cannotTell(ruleResource(&rules[i]), NotVisible, "it does not say whether the rules are enforced")
 		}
 	}
-	return false
+	return known, false
 }
 
 func checkServiceTokenRestriction(f *Facts, _ *Policy, v *verdict) {
-	if len(f.Rules.Items) == 0 {
-		v.sight = Sight{Outcome: NotVisible, Detail: "there are no IP rules, and nothing else says whether restrictions are on"}
-		return
-	}
-	if !f.restricted() {
+	if _, on := v.restricted(f); !on {
 		return
 	}
 	var without []dbtcloud.IPRule

@@ -68,6 +68,7 @@ func TestMalformedFields(t *testing.T) {
 		{"SCIM token's use unreadable", scim(func(s *dbtcloud.SCIMToken) { s.LastUsed = unreadable }), audit.Failed, []string{"scim-token-unused"}},
 		{"range unreadable", ipRule(func(r *dbtcloud.IPRule) { r.CIDRs[0].CIDR = "10.0.0.0/99" }), audit.Failed, ipRules},
 		{"range empty", ipRule(func(r *dbtcloud.IPRule) { r.CIDRs[0].CIDR = "" }), audit.Failed, ipRules},
+		{"rule that neither allows nor denies", ipRule(func(r *dbtcloud.IPRule) { r.Type = 0 }), audit.Failed, ipRules},
 		{"reach of a rule absent", ipRule(func(r *dbtcloud.IPRule) { r.EnabledForServiceTokens = nil }), audit.NotVisible, []string{"ip-restrictions-not-for-service-tokens"}},
 	}
 	for _, test := range tests {
@@ -127,6 +128,18 @@ func TestNoIPRules(t *testing.T) {
 	}
 	if got := coverage(t, r, 0, "ip-rule-allows-all"); got.Outcome != audit.Checked {
 		t.Errorf("no rule allows all: %+v", got)
+	}
+}
+
+// Rules that do not say whether they are enforced are not taken for switched off.
+func TestRulesThatDoNotSayWhetherTheyAreEnforced(t *testing.T) {
+	f := seen()
+	f.rules[0].RuleSetEnabled = nil
+	r := run(t, audit.Auditor{}, seenAccount(f))
+	for _, rule := range []string{"ip-restrictions-off", "ip-restrictions-not-for-service-tokens"} {
+		if got := coverage(t, r, 0, rule); got.Outcome != audit.NotVisible || len(found(r, rule)) != 0 {
+			t.Errorf("%s: %+v, found %v", rule, got, found(r, rule))
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ func seen() *fake {
 		tokens: []dbtcloud.ServiceToken{viewer, bare}, users: []dbtcloud.User{member(40), member(41)},
 		projects: []dbtcloud.Project{{ID: project, State: dbtcloud.Active}},
 		accounts: []dbtcloud.Account{{ID: 12345, Plan: "enterprise"}},
-		rules: []dbtcloud.IPRule{{ID: 70, Type: 1, State: dbtcloud.Active, RuleSetEnabled: true, EnabledForServiceTokens: &on,
+		rules: []dbtcloud.IPRule{{ID: 70, Type: 1, State: dbtcloud.Active, RuleSetEnabled: &on, EnabledForServiceTokens: &on,
 			CIDRs: []dbtcloud.CIDR{{CIDR: "198.51.100.0/24", State: dbtcloud.Active, Enabled: true}}}},
 		scim:     []dbtcloud.SCIMToken{{ID: 80, State: dbtcloud.Active, CreatedAt: ago(day), LastUsed: ago(day)}},
 		grants:   map[int64][]dbtcloud.Grant{2: runner},

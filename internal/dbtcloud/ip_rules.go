@@ -21,7 +21,7 @@ func (r *IPRule) UnmarshalJSON(b []byte) error {
 		Name:                    o.text("name"),
 		Type:                    int(o.integer("type")),
 		State:                   o.state(),
-		RuleSetEnabled:          o.is("rule_set_enabled"),
+		RuleSetEnabled:          o.flag("rule_set_enabled"),
 		EnabledForServiceTokens: o.flag("enabled_for_service_tokens"),
 		Description:             o.text("description"),
 	}
@@ -37,8 +37,9 @@ func (c *CIDR) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return err
 	}
+	enabled := o.flag("enabled")
 	*c = CIDR{
-		ID: o.integer("id"), CIDR: o.text("cidr"), CIDRIPv6: o.text("cidr_ipv6"), State: o.state(), Enabled: o.is("enabled"),
+		ID: o.integer("id"), CIDR: o.text("cidr"), CIDRIPv6: o.text("cidr_ipv6"), State: o.state(), Enabled: enabled == nil || *enabled,
 	}
 	return nil
 }
@@ -47,7 +48,7 @@ func (c *CIDR) UnmarshalJSON(b []byte) error {
 //
 // GET /api/v3/accounts/{a}/ip-restrictions/ (spec; items: recorded).
 func (c *Client) IPRules(ctx context.Context) ([]IPRule, error) {
-	return all(ctx, c, listing[IPRule]{
+	return whole(ctx, c, listing[IPRule]{
 		op: "listing IP restrictions", path: c.accountPath("ip-restrictions/"), id: func(r IPRule) int64 { return r.ID },
 	})
 }

@@ -49,8 +49,11 @@ func each[T any](ctx context.Context, c *Client, l listing[T], visit func(T) err
 		if err != nil {
 			return pass, err
 		}
-		steady = steady && (offset == 0 || rep.total == pass.Total)
-		pass.Total, pass.Date = rep.total, rep.date
+		if offset == 0 || rep.total >= 0 { // a page that does not say takes nothing back
+			steady = steady && (offset == 0 || rep.total == pass.Total)
+			pass.Total = rep.total
+		}
+		pass.Date = rep.date
 		fresh := false
 		for i, row := range rows {
 			var item T
@@ -116,8 +119,9 @@ func collect[T any](ctx context.Context, c *Client, l listing[T]) ([]T, Pass, er
 	return items, pass, err
 }
 
-// page reads one page. A data of null is an empty list; no data at all is not,
-// because it would make an empty account of a foreign answer.
+// page reads one page. A data of null is an empty list only where the total says
+// so too; else it is no list, as no data at all is none: either would make an
+// empty account of an answer that shows nothing.
 func (c *Client) page(ctx context.Context, op, path string, query url.Values, offset int) ([]json.RawMessage, reply, error) {
 	q := url.Values{"limit": {strconv.Itoa(pageLimit)}, "offset": {strconv.Itoa(offset)}}
 	for key, values := range query {
@@ -131,7 +135,7 @@ func (c *Client) page(ctx context.Context, op, path string, query url.Values, of
 		return nil, rep, c.unreadable(op, rep, errNoData)
 	}
 	var rows []json.RawMessage
-	if json.Unmarshal(rep.data, &rows) != nil {
+	if json.Unmarshal(rep.data, &rows) != nil || (rows == nil && rep.total != 0) {
 		return nil, rep, c.unreadable(op, rep, errNotAList)
 	}
 	return rows, rep, nil

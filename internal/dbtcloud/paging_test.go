@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -67,6 +68,24 @@ func TestPaging(t *testing.T) {
 	}
 }
 
+// What one page said of the total holds when a later one does not say anything:
+// an empty page without a total does not make a whole list of a part.
+func TestATotalThatALaterPageDoesNotRepeat(t *testing.T) {
+	first := func() *http.Response {
+		resp, err := pages{n: 250}.answer(1, httptest.NewRequest(http.MethodGet, "/?limit=100&offset=0", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	for _, empty := range []string{`{"data": []}`, `{"data": [], "extra": {"pagination": {"total_count": null}}}`} {
+		_, pass, err := readAll(t, newTestClient(t, answers(first(), response(200, empty))))
+		if err != nil || pass.Read != 100 || pass.Total != 250 || pass.Stable {
+			t.Errorf("%s: %v, %+v", empty, err, pass)
+		}
+	}
+}
+
 func TestListingAsksForActiveTokens(t *testing.T) {
 	transport := &fake{answer: pages{n: 130}.answer}
 	if _, _, err := readAll(t, newTestClient(t, transport)); err != nil {
@@ -122,8 +141,12 @@ func TestBrokenItemsAndPagesAreErrors(t *testing.T) {
 		}
 	}
 	_, pass, err := readAll(t, newTestClient(t, answers(ok(`null`))))
-	if err != nil || pass.Read != 0 || pass.Stable {
+	if KindOf(err) != KindMalformed || pass.Stable {
 		t.Errorf("null: %v, %+v", err, pass)
+	}
+	_, pass, err = readAll(t, newTestClient(t, answers(response(200, `{"data": null, "extra": {"pagination": {"total_count": 0}}}`))))
+	if err != nil || pass.Read != 0 || !pass.Stable {
+		t.Errorf("null, and a total of 0: %v, %+v", err, pass)
 	}
 }
 

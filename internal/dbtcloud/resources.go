@@ -149,7 +149,7 @@ type IPRule struct {
 	Name                    string `json:"name"`
 	Type                    int    `json:"type"` // 1 allow, 2 deny
 	State                   State  `json:"state"`
-	RuleSetEnabled          bool   `json:"rule_set_enabled"` // there is no GET for the set itself
+	RuleSetEnabled          *bool  `json:"rule_set_enabled"` // nil: the rule does not say; there is no GET for the set itself
 	EnabledForServiceTokens *bool  `json:"enabled_for_service_tokens"`
 	CIDRs                   []CIDR `json:"cidrs"`
 	Description             string `json:"description"`
@@ -161,7 +161,7 @@ type CIDR struct {
 	CIDR     string `json:"cidr"`
 	CIDRIPv6 string `json:"cidr_ipv6"`
 	State    State  `json:"state"`
-	Enabled  bool   `json:"enabled"`
+	Enabled  bool   `json:"enabled"` // true unless the range says otherwise
 }
 
 // SCIMToken is a credential of the account's user provisioning (spec).

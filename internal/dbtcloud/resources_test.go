@@ -160,7 +160,7 @@ func TestIPRules(t *testing.T) {
 		t.Fatalf("%+v, %v", rules, err)
 	}
 	r := rules[0]
-	if r.ID != 739 || r.Type != 1 || r.RuleSetEnabled || r.EnabledForServiceTokens == nil || !*r.EnabledForServiceTokens || len(r.CIDRs) != 3 {
+	if r.ID != 739 || r.Type != 1 || r.RuleSetEnabled == nil || *r.RuleSetEnabled || r.EnabledForServiceTokens == nil || !*r.EnabledForServiceTokens || len(r.CIDRs) != 3 {
 		t.Errorf("%+v", r)
 	}
 	if c := r.CIDRs[1]; c.ID != 4523 || c.CIDR != "52.45.144.63" || c.CIDRIPv6 != "::ffff:52.45.144.63/128" || c.State != Active || !c.Enabled {
@@ -171,6 +171,31 @@ func TestIPRules(t *testing.T) {
 	}
 	if _, err := newTestClient(t, answers(ok(`[{"id": 1, "cidrs": "all"}]`))).IPRules(context.Background()); KindOf(err) != KindMalformed {
 		t.Error(err)
+	}
+}
+
+// A range is switched off only if it says so, and a rule that does not say
+// whether it is enforced is neither on nor off.
+func TestIPRuleThatDoesNotSay(t *testing.T) {
+	rules, err := newTestClient(t, answers(ok(`[{"id": 1, "type": 1, "cidrs": [{"cidr": "0.0.0.0/0"}, {"cidr": "::/0", "enabled": false}]}]`), ok(`[]`))).IPRules(context.Background())
+	if err != nil || rules[0].RuleSetEnabled != nil || !rules[0].CIDRs[0].Enabled || rules[0].CIDRs[1].Enabled {
+		t.Errorf("%+v, %v", rules, err)
+	}
+}
+
+// The small lists must come whole as well: a part of the IP rules, the SCIM
+// tokens or somebody's tokens is no answer.
+func TestSmallListsAreReadToTheirEnd(t *testing.T) {
+	ctx := context.Background()
+	for name, read := range map[string]func(*Client) error{
+		"IP rules":               func(c *Client) error { _, err := c.IPRules(ctx); return err },
+		"SCIM tokens":            func(c *Client) error { _, err := c.SCIMTokens(ctx); return err },
+		"personal access tokens": func(c *Client) error { _, err := c.PersonalAccessTokens(ctx, 9); return err },
+	} {
+		short := &fake{answer: pages{n: 3, claim: 5}.answer}
+		if err := read(newTestClient(t, short)); KindOf(err) != KindMalformed {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

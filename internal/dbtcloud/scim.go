@@ -19,7 +19,7 @@ func (t *SCIMToken) UnmarshalJSON(b []byte) error {
 //
 // GET /api/v3/accounts/{a}/scim-config/tokens/ (spec).
 func (c *Client) SCIMTokens(ctx context.Context) ([]SCIMToken, error) {
-	return all(ctx, c, listing[SCIMToken]{
+	return whole(ctx, c, listing[SCIMToken]{
 		op: "listing SCIM tokens", path: c.accountPath("scim-config/tokens/"), id: func(t SCIMToken) int64 { return t.ID },
 	})
 }

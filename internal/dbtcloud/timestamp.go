@@ -44,12 +44,14 @@ var errNotADate = errors.New("not a date of the API")
 
 const (
 	firstYear = 1970           // earlier ones are somebody's zero value, not a date
+	lastYear  = 2199           // later ones are somebody's "never" (9999-12-31)
 	maxOffset = 15 * time.Hour // no place on earth is further from UTC
 )
 
 // ParseTimestamp reads a date of the API. A date without an offset is refused:
 // nobody can tell what moment it means, and a wrong guess moves it over a
-// threshold. So are dates before 1970 and offsets that no place has.
+// threshold. So are dates before 1970, dates centuries ahead, and offsets that no
+// place has.
 func ParseTimestamp(s string) (time.Time, error) {
 	const shortest = len("2006-01-02T15:04:05Z")
 	if len(s) < shortest || len(s) > 40 || !strings.ContainsRune(" Tt", rune(s[10])) {
@@ -64,7 +66,7 @@ func ParseTimestamp(s string) (time.Time, error) {
 		_, offset := t.Zone()
 		t = t.UTC()
 		if time.Duration(offset)*time.Second > maxOffset || time.Duration(-offset)*time.Second > maxOffset ||
-			t.Year() < firstYear || t.Year() > 9999 {
+			t.Year() < firstYear || t.Year() > lastYear {
 			return time.Time{}, errNotADate
 		}
 		return t, nil

@@ -63,7 +63,7 @@ func (p *PersonalAccessToken) UnmarshalJSON(b []byte) error {
 //
 // GET /api/v3/accounts/{a}/users/{u}/account-apikeys/ (spec).
 func (c *Client) PersonalAccessTokens(ctx context.Context, userID int64) ([]PersonalAccessToken, error) {
-	return all(ctx, c, listing[PersonalAccessToken]{
+	return whole(ctx, c, listing[PersonalAccessToken]{
 		op:   fmt.Sprintf("listing the personal access tokens of user %d", userID),
 		path: c.accountPath("users/" + strconv.FormatInt(userID, 10) + "/account-apikeys/"),
 		id:   func(p PersonalAccessToken) int64 { return p.ID },
