@@ -20,8 +20,8 @@ const (
 	KindThrottled                    // 429, or our own limit would outlast the context's deadline
 	KindInvalid                      // 400, 409, 422 and the rest of 4xx: the request was refused
 	KindServer                       // 5xx, 408
-	KindTransport                    // no answer: connection, TLS, timeout of one request
-	KindMalformed                    // an answer that is not the service's: HTML, half a body, no envelope
+	KindTransport                    // no answer, or a half one: connection, TLS, timeout of one request
+	KindMalformed                    // an answer that is not the service's: HTML, no envelope
 	KindRedirect                     // the service points to another host; the message names it
 	KindCanceled                     // the caller's context ended
 )

@@ -136,7 +136,8 @@ func (c *Client) exchange(ctx context.Context, r request, target *url.URL, timeo
 	date, _ := http.ParseTime(resp.Header.Get("Date")) // the zero time is what is promised without one
 	c.tell(r.method, resp, len(content), date)
 	rep := reply{status: resp.StatusCode, date: date}
-	halfBody := errors.Is(readErr, io.ErrUnexpectedEOF)
+	// A refusal is one, even if its explanation breaks off.
+	halfBody := errors.Is(readErr, io.ErrUnexpectedEOF) && !rep.succeeded()
 	if readErr != nil && !halfBody && !(r.statusOnly && rep.succeeded()) {
 		e := c.broken(ctx, limited, r, readErr)
 		e.Status, e.Date = rep.status, date

@@ -31,12 +31,12 @@ func TestBrokenConnections(t *testing.T) {
 		"half a body": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(`{"data": {"id": 901, "token_string": "hunter2"}}`)) // whole by itself
-		}, KindMalformed},
+		}, KindTransport},
 		"half a chunk": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"data": {"id": 901, "token_string": "hunter2`))
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
-		}, KindMalformed},
+		}, KindTransport},
 		"closed before the answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, KindTransport},
 		"reset": {func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
