@@ -103,6 +103,12 @@ type Accepted struct {
 	Until  time.Time `json:"until"`
 }
 
+// LastDay is the last day on which it holds, as the policy states it: Until is
+// the first moment after it.
+func (a *Accepted) LastDay() string { return lastDay(a.Until) }
+
+func lastDay(until time.Time) string { return day(until.Add(-time.Nanosecond)) }
+
 // fingerprint names a finding across runs: the same rule about the same resource
 // of the same account, whatever the resource is called, whatever the host is
 // called and however its evidence changed. key tells several findings of one

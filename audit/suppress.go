@@ -77,11 +77,11 @@ func (f *filter) notices(checked func(rule string) bool) []string {
 		s := &f.entries[i]
 		switch left := s.Until.Sub(f.now); {
 		case left <= 0:
-			notices = append(notices, fmt.Sprintf("suppression of %s ended on %s and no longer holds: it matches %d", s, day(s.Until), f.matched[i]))
+			notices = append(notices, fmt.Sprintf("suppression of %s ended on %s and no longer holds: it matches %d", s, lastDay(s.Until), f.matched[i]))
 		case f.matched[i] == 0 && checked(s.Rule):
 			notices = append(notices, fmt.Sprintf("suppression of %s matches nothing: remove it", s))
 		case left <= announceBefore:
-			notices = append(notices, fmt.Sprintf("suppression of %s ends on %s: it matches %d", s, day(s.Until), f.matched[i]))
+			notices = append(notices, fmt.Sprintf("suppression of %s ends on %s: it matches %d", s, lastDay(s.Until), f.matched[i]))
 		}
 	}
 	return notices

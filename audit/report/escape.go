@@ -42,6 +42,21 @@ func visible(s string) string {
 
 const maxMarks = 3
 
+// maxName is how much of a name is shown to people. The formats for programs
+// have all of it.
+const maxName = 100
+
+// brief cuts a name that would fill the page by itself.
+func brief(name string) string {
+	if utf8.RuneCountInString(name) <= maxName {
+		return name
+	}
+	return string([]rune(name)[:maxName]) + "…"
+}
+
+// isCommand tells a remedy that can be run from one that says what to do.
+func isCommand(remedy string) bool { return strings.HasPrefix(remedy, "tokenwarden ") }
+
 func countMarks(r rune, before int) int {
 	if unicode.Is(unicode.M, r) {
 		return before + 1

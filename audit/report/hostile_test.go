@@ -228,3 +228,33 @@ func FuzzVisible(f *testing.F) {
 		noFormula(t, rows[1])
 	})
 }
+
+// A name of ten thousand letters fills no page that people read, and is whole
+// where programs read it.
+func TestLongNames(t *testing.T) {
+	long := strings.Repeat("a", 10_000)
+	r := sample(long)
+	r.Notices, r.Accounts = nil, r.Accounts[:1]
+	for i := range r.Suppressed {
+		r.Suppressed[i].Suppression.Reason, r.Suppressed[i].Suppression.Owner = "", ""
+	}
+	for _, format := range []string{"table", "markdown", "html"} {
+		if n := strings.Count(render(t, format, r, report.Options{Width: 120}), "a"); n > 5000 {
+			t.Errorf("%s: %d letters", format, n)
+		}
+	}
+	for _, format := range []string{"json", "csv", "sarif"} {
+		if !strings.Contains(render(t, format, r, report.Options{}), long) {
+			t.Errorf("%s: cut", format)
+		}
+	}
+}
+
+// Only what can be run looks like a command.
+func TestMarkdownAdviceIsNoCode(t *testing.T) {
+	r := sample("x")
+	r.Findings[0].Remediation = "Delete it in dbt Cloud."
+	if got := render(t, "markdown", r, report.Options{}); !strings.Contains(got, "| Delete it in dbt Cloud. |") || !strings.Contains(got, "| `tokenwarden rotate") {
+		t.Errorf("%s", got)
+	}
+}

@@ -40,7 +40,6 @@ func writeHTML(w io.Writer, r *audit.Report, _ Options) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"visible": visible,
 		"kind":    func(s string) string { return strings.ReplaceAll(s, "_", " ") },
-		"date":    func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 		"moment":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 		"px":      func(f float64) string { return fmt.Sprintf("%.1f", f) },
 		"gaps":    func(a audit.AccountReport) []Gap { return Gaps(&a) },
@@ -48,7 +47,8 @@ func writeHTML(w io.Writer, r *audit.Report, _ Options) error {
 		"account": func(a audit.AccountReport) string { return accountName(&a) },
 		"checked": checkedCount,
 		"width":   func() string { return fmt.Sprint(chartWidth) },
-		"command": func(s string) bool { return strings.HasPrefix(s, "tokenwarden ") },
+		"command": isCommand,
+		"brief":   brief,
 		"records": func(names map[int64]string, class string, list []audit.Finding) records {
 			return records{names, class, list}
 		},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/tokenwarden/tokenwarden/audit"
 )
@@ -31,21 +30,26 @@ func writeMarkdown(w io.Writer, r *audit.Report, _ Options) error {
 		for i := range list[:min(len(list), maxMarkdownRows)] {
 			f := &list[i]
 			fmt.Fprintf(&b, "| %s | %s | %s | %s %d %s | %s | %s |\n", severityMark(f.Severity), code(names[f.AccountID]), code(f.Rule),
-				strings.ReplaceAll(f.Resource.Type, "_", " "), f.Resource.ID, code(f.Resource.Name), prose(f.Message), more(f))
+				strings.ReplaceAll(f.Resource.Type, "_", " "), f.Resource.ID, code(brief(f.Resource.Name)), prose(f.Message), more(f))
 		}
 		if left := len(list) - maxMarkdownRows; left > 0 {
 			fmt.Fprintf(&b, "\n%d more are in the other formats.\n", left)
 		}
 		b.WriteByte('\n')
 	}
-	remedy := func(f *audit.Finding) string { return code(f.Remediation) }
+	remedy := func(f *audit.Finding) string {
+		if isCommand(f.Remediation) {
+			return code(f.Remediation)
+		}
+		return prose(f.Remediation)
+	}
 	findings("Findings", r.Findings, "what to do", remedy)
 	findings("Could not be judged", r.Undetermined, "what to do", remedy)
 	findings("Accepted by the policy", r.Suppressed, "why", func(f *audit.Finding) string {
 		if f.Suppression == nil {
 			return ""
 		}
-		return prose(fmt.Sprintf("%s (%s, until %s)", f.Suppression.Reason, f.Suppression.Owner, f.Suppression.Until.UTC().Format(time.DateOnly)))
+		return prose(fmt.Sprintf("%s (%s, until %s)", f.Suppression.Reason, f.Suppression.Owner, f.Suppression.LastDay()))
 	})
 	b.WriteString(coverageMarkdown(r))
 	if len(r.Notices) > 0 {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
@@ -118,7 +117,7 @@ func result(f *audit.Finding, level string) *sarif.Result {
 func suppression(a *audit.Accepted) *sarif.Suppression {
 	s := sarif.NewSuppression().WithKind("external").WithStatus("accepted")
 	if a != nil {
-		s.WithJustification(fmt.Sprintf("%s (owner %s, until %s)", visible(a.Reason), visible(a.Owner), a.Until.UTC().Format(time.DateOnly)))
+		s.WithJustification(fmt.Sprintf("%s (owner %s, until %s)", visible(a.Reason), visible(a.Owner), a.LastDay()))
 	}
 	return s
 }

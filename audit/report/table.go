@@ -91,7 +91,7 @@ func newTable(o Options) table.Writer {
 }
 
 func resourceText(r audit.Resource) string {
-	return fmt.Sprintf("%s %d %s", strings.ReplaceAll(r.Type, "_", " "), r.ID, visible(r.Name))
+	return fmt.Sprintf("%s %d %s", strings.ReplaceAll(r.Type, "_", " "), r.ID, visible(brief(r.Name)))
 }
 
 func undeterminedLines(r *audit.Report) []string {

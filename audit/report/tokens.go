@@ -147,7 +147,7 @@ func tokensTable(w io.Writer, l Listing, o Options) error {
 			used = used[:len(time.DateOnly)]
 		}
 		t.AppendRow(table.Row{
-			visible(r.Account), r.ID, visible(r.Name), created, used, visible(strings.Join(r.Grants, ", ")),
+			visible(r.Account), r.ID, visible(brief(r.Name)), created, used, visible(strings.Join(r.Grants, ", ")),
 			visible(strings.Join(r.Destinations, ", ")), visible(r.Label),
 		})
 	}

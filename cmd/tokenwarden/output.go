@@ -27,8 +27,12 @@ func (a *app) openOutput(path string) (*output, error) {
 	if path == "" {
 		return &output{Writer: a.env.stdout, commit: func() error { return nil }, Close: nothing}, nil
 	}
-	// A device or a pipe cannot be replaced, only written to.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+	switch info, err := os.Stat(path); {
+	case err != nil: // not there yet
+	case info.IsDir():
+		return nil, misuse("--output: it is a directory")
+	case !info.Mode().IsRegular():
+		// A device or a pipe cannot be replaced, only written to.
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			return nil, misuse("--output: %w", err)
