@@ -218,7 +218,7 @@ func (m *model) finished(p *modelProcess) {
 		if looked := p.looked[valueAt(ref)]; r.Undo && m.wroteAt[ref] > looked || !r.Undo && m.undoneAt[ref] > looked {
 			continue // that another run went the other way after this one had looked makes no lie of it
 		}
-		if (id != held || !active) && !m.why["a frozen DELETE"] && !m.unseen(p, valueAt(ref), stateOf(id), stateOf(held)) && !m.lied(ref) {
+		if (id != held || !active) && !m.why["a frozen DELETE"] && !m.unseenAnywhere(p, stateOf(id), stateOf(held)) && !m.lied(ref) {
 			m.violate("%s says %s, and %s holds the value of token %d (active: %v) instead of %d's", p, r.Status, ref, id, active, held)
 		}
 	}
