@@ -50,9 +50,6 @@ func (u *run) store(ctx context.Context, r *replacement, i int) error {
 		// Written, whatever the answer was; also when a conflict was only our
 		// own lost write.
 		d.mayArrive, u.s.run.stores, r.stored = false, 0, true
-		if i == 0 {
-			u.fencedOff()
-		}
 		u.took(i, look, r, version)
 		return nil
 	case decided && errors.Is(err, secrets.ErrConflict):
@@ -91,9 +88,13 @@ func (u *run) took(i int, look secrets.Content, r *replacement, version secrets.
 	}
 }
 
+// wrote notes what a destination holds after a write, whichever value that was of.
 func (u *run) wrote(i int, look secrets.Content, version secrets.Version) {
 	d := &u.s.destinations[i]
 	d.content = look
+	if i == 0 {
+		u.fencedOff()
+	}
 	if version == "" {
 		version = look.Version
 	}

@@ -150,9 +150,6 @@ func (u *run) putBack(ctx context.Context, i int) error {
 	switch {
 	case moved && look.Value.Equal(value):
 		d.mayArrive, u.s.run.stores = false, 0
-		if i == 0 {
-			u.fencedOff()
-		}
 		u.wrote(i, look, version)
 		if !there {
 			return nil
